@@ -1,0 +1,37 @@
+# `make serve` and `make test` need nothing but this checkout and Python 3.11.
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+BIN := .venv/bin
+PORT ?= 3000
+export BENTOML_DO_NOT_TRACK := True
+
+.PHONY: help setup serve test check bench
+
+help:
+	@echo "make serve   train on the embedded names if no model is promoted yet, serve on port $(PORT)"
+	@echo "make test    run the tests"
+	@echo "make check   ruff, mypy and the tests"
+	@echo "make bench   benchmarks, printed as tables"
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
+	@touch $@
+
+serve: setup
+	@$(BIN)/namelang models show > /dev/null 2>&1 || $(BIN)/namelang train
+	$(BIN)/bentoml serve service.app:Namelang --port $(PORT)
+
+test: setup
+	$(BIN)/pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+bench: setup
+	$(BIN)/python -m bench

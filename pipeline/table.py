@@ -1,0 +1,119 @@
+"""The two tables that the data becomes on its way to the model: records, then examples."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+
+class Record(NamedTuple):
+    """One row as a source gives it: nothing is normalised, merged or judged yet."""
+
+    name: str
+    language: str
+    """The label as it stands in the source: a name ("Polish"), a code ("pl"), or a user's own."""
+    weight: float = 1.0
+    """How common the name is within its language; the source says on which scale."""
+    variant_of: str = ""
+    """The name that this one is a spelling of (its native script, its masculine form)."""
+    source: str = ""
+    """Where it was read: "Faker pl_PL", or a file's name."""
+
+
+@dataclass(frozen=True)
+class NameTable:
+    """Clean examples, one for each distinct pair of normalised name and language.
+
+    All columns have one length R. `group` numbers what must stay on one side of a split: a name,
+    its variants, and every other pair that shares a spelling with one of them.
+    """
+
+    name: Sequence[str]
+    language: Sequence[str]  # a BCP-47 tag where a library knows one, else the label as given
+    count: NDArray[np.int64]  # how many records were merged into this pair
+    weight: NDArray[np.float64]  # their summed weight, each source normalised per language
+    group: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.name)
+
+    def take(self, rows: NDArray[np.int64]) -> "NameTable":
+        """The rows at these positions, in this order."""
+        return NameTable(
+            [self.name[i] for i in rows],
+            [self.language[i] for i in rows],
+            self.count[rows],
+            self.weight[rows],
+            self.group[rows],
+        )
+
+    def write(self, path: Path) -> None:
+        """Write the table as Parquet."""
+        columns = {
+            "name": pa.array(self.name, pa.string()),
+            "language": pa.array(self.language, pa.string()),
+            "count": self.count,
+            "weight": self.weight,
+            "group": self.group,
+        }
+        pq.write_table(pa.table(columns), path)
+
+    @classmethod
+    def read(cls, path: Path) -> "NameTable":
+        """Read what `write` wrote."""
+        table = pq.read_table(path)
+        return cls(
+            table["name"].to_pylist(),
+            table["language"].to_pylist(),
+            table["count"].to_numpy().astype(np.int64),
+            table["weight"].to_numpy().astype(np.float64),
+            table["group"].to_numpy().astype(np.int64),
+        )
+
+
+RECORD_SCHEMA = pa.schema(
+    [
+        ("name", pa.string()),
+        ("language", pa.string()),
+        ("weight", pa.float64()),
+        ("variant_of", pa.string()),
+        ("source", pa.string()),
+    ]
+)
+
+
+def write_records(records: Iterable[Record], path: Path, *, rows_a_chunk: int = 50_000) -> int:
+    """Stream records to a Parquet file and return how many there were."""
+    written = 0
+    with pq.ParquetWriter(path, RECORD_SCHEMA) as writer:
+        chunk: list[Record] = []
+        for record in records:
+            chunk.append(record)
+            if len(chunk) == rows_a_chunk:
+                written += _write_chunk(writer, chunk)
+        written += _write_chunk(writer, chunk)
+    return written
+
+
+def read_records(path: Path) -> Iterable[Record]:
+    """Stream the records of a file that `write_records` wrote."""
+    for batch in pq.ParquetFile(path).iter_batches():
+        columns = (column.to_pylist() for column in batch.columns)
+        yield from map(Record._make, zip(*columns, strict=True))
+
+
+def _write_chunk(writer: pq.ParquetWriter, chunk: list[Record]) -> int:
+    rows = len(chunk)
+    if rows:
+        columns = [list(column) for column in zip(*chunk, strict=True)]
+        writer.write_table(pa.Table.from_arrays(
+            [pa.array(c, f.type) for c, f in zip(columns, RECORD_SCHEMA, strict=True)],
+            schema=RECORD_SCHEMA,
+        ))
+        chunk.clear()
+    return rows
