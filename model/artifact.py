@@ -1,0 +1,170 @@
+"""A trained model as a directory that explains itself: `weights.safetensors` and `model.json`.
+
+`model.json` holds the SHA-256 of the weights, so its own digest identifies the whole artifact.
+Nothing is pickled. A directory appears under its final name only when it is complete.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from model.text import NORMALISATION_VERSION
+from model.vocabulary import Vocabulary
+
+SCHEMA_VERSION = 1
+WEIGHTS, RECORD = "weights.safetensors", "model.json"
+
+Floats = NDArray[np.float32]
+
+
+class ArtifactError(ValueError):
+    """The directory does not hold a whole model that this version can read."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """A class of the model."""
+
+    code: str
+    """BCP-47 tag where a library knows the language, else the label as the data gave it."""
+    name: str
+    iso639_3: str | None = None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """Everything that inference needs, and the record of how it came about."""
+
+    W: Floats  # (H, H)
+    U: Floats  # (H, F)
+    V: Floats  # (C, H)
+    vocabulary: Vocabulary
+    languages: tuple[Language, ...]
+    temperature: float = 1.0
+    """Logits are divided by it; fitted on validation names."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    libraries: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        H, F, C = self.W.shape[0], len(self.vocabulary), len(self.languages)
+        for name, matrix, shape in (
+            ("W", self.W, (H, H)), ("U", self.U, (H, F)), ("V", self.V, (C, H))
+        ):
+            if matrix.shape != shape:
+                raise ArtifactError(f"{name} has shape {matrix.shape}, expected {shape}")
+            if not np.isfinite(matrix).all():
+                raise ArtifactError(f"{name} holds values that are not finite")
+        if not self.temperature > 0:
+            raise ArtifactError(f"temperature is {self.temperature}, expected above 0")
+
+
+def save(artifact: Artifact, directory: Path) -> str:
+    """Write the artifact as a new directory and return its digest.
+
+    Raises:
+        FileExistsError: the directory is there already; artifacts are never overwritten.
+    """
+    if directory.exists():
+        raise FileExistsError(f"{directory} exists; an artifact is never overwritten")
+    matrices = {"W": artifact.W, "U": artifact.U, "V": artifact.V}
+    weights = save_tensors({k: np.ascontiguousarray(m, np.float32) for k, m in matrices.items()})
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "normalisation_version": NORMALISATION_VERSION,
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "vocabulary": asdict(artifact.vocabulary),
+        "languages": [asdict(language) for language in artifact.languages],
+        "temperature": artifact.temperature,
+        "data": dict(artifact.data),
+        "training": dict(artifact.training),
+        "metrics": dict(artifact.metrics),
+        "libraries": dict(artifact.libraries),
+    }
+    partial = directory.with_name(f".{directory.name}.{os.getpid()}")
+    partial.mkdir(parents=True)
+    try:
+        (partial / WEIGHTS).write_bytes(weights)
+        (partial / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1), "utf-8")
+        partial.rename(directory)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return digest(directory)
+
+
+def load(directory: Path, *, sha256: str | None = None) -> Artifact:
+    """Read and verify an artifact.
+
+    Raises:
+        ArtifactError: a file is missing, damaged, does not match `sha256` or the record, or was
+            written by a version that this one does not understand.
+    """
+    record = load_record(directory, sha256=sha256)
+    weights = _read(directory / WEIGHTS)
+    found = hashlib.sha256(weights).hexdigest()
+    if found != record["weights_sha256"]:
+        raise ArtifactError(
+            f"{directory / WEIGHTS} has SHA-256 {found}, expected {record['weights_sha256']}"
+        )
+    try:
+        tensors = load_tensors(weights)
+        return Artifact(
+            **{name: tensors[name] for name in ("W", "U", "V")},
+            vocabulary=Vocabulary.from_dict(record["vocabulary"]),
+            languages=tuple(Language(**language) for language in record["languages"]),
+            **{k: record[k] for k in ("temperature", "data", "training", "metrics", "libraries")},
+        )
+    except (KeyError, TypeError, SafetensorError) as error:
+        raise ArtifactError(f"{directory} is not a whole artifact: {error!r}") from error
+
+
+def load_record(directory: Path, *, sha256: str | None = None) -> dict[str, Any]:
+    """The content of `model.json`, checked against `sha256` and the versions known here.
+
+    Raises:
+        ArtifactError: as `load`, the weights aside.
+    """
+    content = _read(directory / RECORD)
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and found != sha256:
+        raise ArtifactError(f"{directory / RECORD} has SHA-256 {found}, expected {sha256}")
+    try:
+        record = json.loads(content)
+        versions = {name: record[name] for name in ("schema_version", "normalisation_version")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{directory / RECORD} is not a model's record: {error!r}") from error
+    expected = {
+        "schema_version": SCHEMA_VERSION,
+        "normalisation_version": NORMALISATION_VERSION,
+    }
+    for name, version in versions.items():
+        if version != expected[name]:
+            raise ArtifactError(
+                f"{directory} has {name} {version!r}; this version reads {expected[name]}"
+            )
+    return dict(record)
+
+
+def digest(directory: Path) -> str:
+    """The SHA-256 (hex) of `model.json`, which identifies the artifact with its weights."""
+    return hashlib.sha256(_read(directory / RECORD)).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,87 @@
+"""W, U, V in torch: h_t = tanh(W h_{t-1} + U x_t), p = softmax(V h_T), fast enough to train.
+
+Shapes: B batch, T steps, G n-gram order, F features, H hidden, C languages. Time comes first, so
+that what one step reads lies together in memory. The same code runs on CPU and on CUDA.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from model.vocabulary import NOTHING
+
+
+class Recurrence(torch.autograd.Function):
+    """The last state of a whole batch, with its own back-propagation through time.
+
+    Autograd would keep a graph of T small operations. Here the forward pass keeps only the states,
+    and the backward pass is one sweep over them, after which the gradient of W is one big product.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, W: Tensor, inputs: Tensor, truncate: int | None) -> Tensor:
+        """h_T (B, H) from W (H, H) and inputs (T, B, H) = U x_t.
+
+        Where a name has not begun its inputs are 0, so its state stays exactly 0: padding on the
+        left changes nothing. With `truncate` = k gradients stop after the last k steps.
+        """
+        T, B, H = inputs.shape
+        states = inputs.new_zeros(T + 1, B, H)
+        for t in range(T):
+            torch.addmm(inputs[t], states[t], W.t(), out=states[t + 1]).tanh_()
+        ctx.save_for_backward(W, states)
+        ctx.truncate = T if truncate is None else min(truncate, T)
+        return states[T]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        """The gradients of W and of the inputs.
+
+        With a_t = W h_{t-1} + U x_t: dL/da_t = dL/dh_t * (1 - h_t^2), dL/dh_{t-1} = W' dL/da_t,
+        and dL/dW = sum over t of dL/da_t h_{t-1}'.
+        """
+        (d_state,) = gradients
+        W, states = ctx.saved_tensors
+        T, B, H = states.shape[0] - 1, states.shape[1], states.shape[2]
+        first = T - ctx.truncate
+        d_inputs = torch.zeros_like(states[1:]) if first else torch.empty_like(states[1:])
+        for t in reversed(range(first, T)):
+            torch.mul(d_state, 1 - states[t + 1].square(), out=d_inputs[t])
+            d_state = d_inputs[t] @ W
+        d_W = d_inputs[first:].reshape(-1, H).t() @ states[first:T].reshape(-1, H)
+        return d_W, d_inputs, None
+
+
+class RNN(nn.Module):
+    """Three matrices and nothing else: no bias, no gate.
+
+    `U` is stored with features first, (F, H), because a step gathers whole columns of the article's
+    U. Row 0 stands for "nothing": it is zero and gets no gradient.
+    """
+
+    def __init__(self, features: int, hidden: int, classes: int, *, seed: int = 0) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        U = torch.randn(features, hidden, generator=generator) * 0.3
+        U[NOTHING] = 0.0
+        V = torch.randn(classes, hidden, generator=generator) * 0.02
+        self.W = nn.Parameter(torch.eye(hidden))
+        self.U = nn.Parameter(U)
+        self.V = nn.Parameter(V)
+
+    def embed(self, ids: Tensor, *, truncate: int | None = None) -> Tensor:
+        """h_T (B, H), the names' embeddings, from left-padded ids (B, T, G)."""
+        B, T, G = ids.shape
+        flat = ids.transpose(0, 1).reshape(T * B, G)
+        inputs = F.embedding_bag(flat, self.U, mode="sum", padding_idx=NOTHING)
+        h: Tensor = Recurrence.apply(self.W, inputs.view(T, B, -1), truncate)  # type: ignore[no-untyped-call]
+        return h
+
+    def forward(
+        self, ids: Tensor, *, truncate: int | None = None, dropout: float = 0.0
+    ) -> Tensor:
+        """Logits (B, C) = V h_T; in training a share `dropout` of h's entries is zeroed."""
+        h = self.embed(ids, truncate=truncate)
+        return F.dropout(h, dropout, self.training) @ self.V.t()

@@ -1,0 +1,76 @@
+"""One frozen object per stage, validated once, where a run begins."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.sources.protocol import DataError
+from pipeline.train import Recipe
+
+
+class Stage(BaseModel):
+    """A stage's values: unknown keys are refused, nothing changes after validation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IngestConfig(Stage):
+    """What to read, and what to keep of it."""
+
+    sources: tuple[str, ...] = Field(("builtin",), min_length=1)
+    """`builtin`, paths and http(s) URLs."""
+    name_column: str | None = None
+    language_column: str | None = None
+    weight_column: str | None = None
+    min_names: int = Field(20, ge=1)
+    """A language with fewer distinct names is dropped, and reported."""
+
+
+class SplitConfig(Stage):
+    """Shares of the names that validation and test get."""
+
+    validation: float = Field(0.1, gt=0, lt=0.5)
+    test: float = Field(0.1, gt=0, lt=0.5)
+    seed: int = 0
+
+
+class GateConfig(Stage):
+    """When a model may not be served. Tolerances are what a retraining's chance may cost."""
+
+    min_accuracy: float = Field(0.5, ge=0, le=1)
+    min_macro_f1: float = Field(0.25, ge=0, le=1)
+    max_ece: float = Field(0.1, ge=0, le=1)
+    accuracy_tolerance: float = Field(0.005, ge=0)
+    macro_f1_tolerance: float = Field(0.01, ge=0)
+    log_loss_tolerance: float = Field(0.02, ge=0)
+
+
+class Config(Stage):
+    """A whole training run."""
+
+    ingest: IngestConfig = IngestConfig()
+    split: SplitConfig = SplitConfig()
+    training: Recipe = Recipe()
+    gate: GateConfig = GateConfig()
+    device: str = Field("auto", pattern="^(auto|cpu|cuda)$")
+
+    @classmethod
+    def read(cls, path: Path | None, overrides: dict[str, Any]) -> Self:
+        """The defaults, over them a TOML file's tables, over them `overrides` (nested).
+
+        Raises:
+            DataError: the file or a value is wrong; the message names it and what was expected.
+        """
+        try:
+            values = tomllib.loads(path.read_text("utf-8")) if path else {}
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise DataError(f"configuration {path} cannot be read: {error}") from error
+        for table, given in overrides.items():
+            values[table] = values.get(table, {}) | given if isinstance(given, dict) else given
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            lines = [f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors()]
+            raise DataError("configuration: " + "; ".join(lines)) from error

@@ -1,0 +1,180 @@
+"""The training run as a Prefect flow. The only file of the pipeline that knows Prefect.
+
+The work is done by plain functions elsewhere; here they get retries, logs and Prefect artifacts.
+Parameters of flows and tasks are settings and paths, never rows.
+"""
+
+import base64
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, settings, task
+from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
+
+from pipeline import judgement, stages
+from pipeline.config import Config, GateConfig, IngestConfig, SplitConfig
+from pipeline.gate import Decision
+from pipeline.sources import Source
+from pipeline.stages import read_json
+from pipeline.train import Epoch, Recipe, choose_device
+from pipeline.workspace import workspace
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training run came to."""
+
+    model: str
+    """The tag in the model store; a refused model has one too."""
+    promoted: bool
+    reason: str
+    metrics: dict[str, Any]
+    """The evaluation on the test names."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+@flow(name="namelang-train")
+def training(config: Config) -> Outcome:
+    """Names and languages in, a judged and published model out."""
+    sources = locate(config.ingest)
+    ingested = ingest(sources)
+    cleaned = clean(ingested, config.ingest.min_names)
+    sides = split(cleaned, config.split)
+    vocabulary = build_vocabulary(sides, config.training)
+    trained = train(sides, vocabulary, config.training, choose_device(config.device))
+    evaluated = evaluate(sides, trained)
+    decision = gate(sides, trained, evaluated, config.gate)
+    tag = publish(ingested, cleaned, sides, trained, evaluated, decision)
+    metrics = read_json(evaluated / "quality.json")["test"]
+    return Outcome(tag, decision.accepted, decision.reason, metrics)
+
+
+@task(retries=3, retry_delay_seconds=[1, 5, 20])
+def locate(config: IngestConfig) -> list[Source]:
+    """Open the sources; what lies behind a URL is fetched, and fetched again if that fails."""
+    sources = stages.locate(config)
+    for spec, source in zip(config.sources, sources, strict=True):
+        get_run_logger().info("source %s has fingerprint %s", spec, source.fingerprint()[:12])
+    return sources
+
+
+@task
+def ingest(sources: list[Source]) -> Path:
+    """Read every source into one file of records."""
+    return stages.ingest(sources)
+
+
+@task
+def clean(ingested: Path, min_names: int) -> Path:
+    """Normalise, judge and merge the records; the data report becomes an artifact."""
+    cleaned = stages.clean(ingested, min_names)
+    report = read_json(cleaned / "report.json")
+    get_run_logger().info(
+        "%s names of %s languages from %s records",
+        f"{report['names']:,}", len(report["languages"]), f"{report['rows']:,}",
+    )
+    create_markdown_artifact((cleaned / "report.md").read_text("utf-8"), key="data-report")
+    return cleaned
+
+
+@task
+def split(cleaned: Path, config: SplitConfig) -> Path:
+    """Part the table into training, validation and test names."""
+    return stages.split(cleaned, config)
+
+
+@task
+def build_vocabulary(sides: Path, recipe: Recipe) -> Path:
+    """Learn the characters and n-grams of the training names."""
+    return stages.build_vocabulary(sides, recipe.ngrams, recipe.marks, recipe.min_count)
+
+
+@task
+def train(sides: Path, vocabulary: Path, recipe: Recipe, device: str) -> Path:
+    """Train W, U and V, an epoch a line in the log."""
+    return stages.train(sides, vocabulary, recipe, device, _log_epochs(recipe.epochs))
+
+
+@task
+def evaluate(sides: Path, trained: Path) -> Path:
+    """Judge the model on the test names; tables and pictures become artifacts."""
+    evaluated = judgement.evaluate(sides, trained)
+    quality = read_json(evaluated / "quality.json")
+    get_run_logger().info(
+        "test: accuracy %.3f, macro-F1 %.3f, log-loss %.3f (n-gram baseline: %.3f, %.3f, %.3f)",
+        *(quality[who][figure] for who in ("test", "baseline")
+          for figure in ("accuracy", "macro_f1", "log_loss")),
+    )
+    rows = [{"code": code, **row} for code, row in quality["test"]["per_language"].items()]
+    create_table_artifact(rows, key="quality-per-language")
+    for picture in ("learning-curve", "confusion"):
+        data = base64.b64encode((evaluated / f"{picture}.png").read_bytes()).decode()
+        create_image_artifact(f"data:image/png;base64,{data}", key=picture)
+    return evaluated
+
+
+@task
+def gate(sides: Path, trained: Path, evaluated: Path, config: GateConfig) -> Decision:
+    """Decide whether the model may be served."""
+    decision = judgement.gate(sides, trained, evaluated, config)
+    verdict = "accepted" if decision.accepted else "REFUSED"
+    get_run_logger().info("gate: %s: %s", verdict, decision.reason)
+    return decision
+
+
+@task
+def publish(
+    ingested: Path, cleaned: Path, sides: Path, trained: Path, evaluated: Path, decision: Decision
+) -> str:
+    """Put the model into the store, and promote it where the gate accepted it."""
+    tag = judgement.publish(ingested, cleaned, sides, trained, evaluated, decision)
+    get_run_logger().info("%s is in the store%s", tag, ", promoted" * decision.accepted)
+    return tag
+
+
+@contextmanager
+def quiet_prefect() -> Iterator[None]:
+    """Prefect as a tool for one run: no telemetry, no chatter, its files in `BENTOML_HOME`.
+
+    With `PREFECT_API_URL` set the run shows up in that server; else Prefect starts one of its own
+    for as long as the run takes.
+    """
+    changed: dict[settings.Setting, Any] = {
+        settings.PREFECT_SERVER_ANALYTICS_ENABLED: False,
+        # Its thread is joined at the end of each flow, which costs a second; serving a schedule
+        # keeps the default.
+        settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+    }
+    if "PREFECT_HOME" not in os.environ:
+        changed[settings.PREFECT_HOME] = home = workspace() / "prefect"
+        home.mkdir(parents=True, exist_ok=True)
+    with settings.temporary_settings(changed):
+        # What the run says is wanted; what Prefect says of its own server is not.
+        logging.getLogger("prefect").setLevel(logging.WARNING)
+        for logger in ("prefect.flow_runs", "prefect.task_runs"):
+            logging.getLogger(logger).setLevel(logging.INFO)
+        yield
+
+
+def _log_epochs(epochs: int) -> Callable[[Epoch], None]:
+    """A call for each epoch that logs how it went and how long the rest may take."""
+    logger, started = get_run_logger(), time.monotonic()
+
+    def log(epoch: Epoch) -> None:
+        left = (time.monotonic() - started) / epoch.epoch * (epochs - epoch.epoch)
+        logger.info(
+            "epoch %2d/%d  training loss %.3f  validation loss %.3f, %.1f %% right  %.0f s left",
+            epoch.epoch, epochs, epoch.training_loss, epoch.validation_loss,
+            100 * epoch.validation_accuracy, left,
+        )
+
+    return log

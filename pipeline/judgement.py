@@ -1,0 +1,155 @@
+"""From a trained model to one in the store: how good it is, whether it may be served, its record."""
+
+import dataclasses
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model import artifact as artifacts
+from model.classifier import Classifier
+from pipeline import store
+from pipeline.baseline import baseline_probabilities, fit_baseline
+from pipeline.config import GateConfig
+from pipeline.evaluate import Evaluation, confusion
+from pipeline.evaluate import evaluate as judge_rows
+from pipeline.gate import Decision, judge
+from pipeline.pictures import draw_confusion, draw_learning_curve
+from pipeline.stages import examples, read_json, write_json
+from pipeline.table import NameTable
+from pipeline.train import Epoch
+from pipeline.workspace import stage
+
+REPORT = "report"
+"""The folder of a stored model that holds its pictures and tables, for people."""
+
+
+@stage
+def evaluate(out: Path, sides: Path, trained: Path) -> None:
+    """Test names → `quality.json` (the model's and the baseline's), `quality.md` and pictures."""
+    classifier = Classifier.load(trained / "artifact")
+    table = NameTable.read(sides / "test.parquet")
+    probabilities = classifier.probabilities(table.name)
+    quality = judge_rows(table.name, table.language, probabilities, classifier.languages)
+    training = examples(
+        NameTable.read(sides / "train.parquet"), [lang.code for lang in classifier.languages]
+    )
+    baseline = judge_rows(
+        table.name,
+        table.language,
+        baseline_probabilities(
+            fit_baseline(*training), table.name, len(classifier.languages)
+        ),
+        classifier.languages,
+    )
+    write_json(out / "quality.json", {"test": quality.to_dict(), "baseline": baseline.to_dict()})
+    (out / "quality.md").write_text(markdown(quality, baseline), "utf-8")
+    curve = [Epoch(**epoch) for epoch in read_json(trained / "curve.json")]
+    draw_learning_curve(curve, out / "learning-curve.png")
+    draw_confusion(
+        confusion(table.language, probabilities, classifier.languages),
+        [language.name for language in classifier.languages],
+        out / "confusion.png",
+    )
+
+
+def gate(sides: Path, trained: Path, evaluated: Path, config: GateConfig) -> Decision:
+    """Whether the model may be served, given its floors and the promoted model."""
+    quality = read_json(evaluated / "quality.json")
+    champion = store.promoted()
+    duel = None
+    if champion is not None:
+        duel = compare(
+            Classifier.load(trained / "artifact"),
+            Classifier.load(store.path(champion.tag), sha256=champion.sha256),
+            NameTable.read(sides / "test.parquet"),
+        )
+    test, baseline = (Evaluation.from_dict(quality[key]) for key in ("test", "baseline"))
+    return judge(test, duel, baseline, config)
+
+
+def compare(
+    challenger: Classifier, champion: Classifier, table: NameTable
+) -> tuple[Evaluation, Evaluation] | None:
+    """Both models on the same rows, those whose language both know; None where there is no such."""
+    shared = {lang.code for lang in challenger.languages} & {
+        lang.code for lang in champion.languages
+    }
+    rows = table.take(np.flatnonzero([language in shared for language in table.language]))
+    if not len(rows):
+        return None
+    first, second = (
+        judge_rows(rows.name, rows.language, each.probabilities(rows.name), each.languages)
+        for each in (challenger, champion)
+    )
+    return first, second
+
+
+def publish(
+    ingested: Path, cleaned: Path, sides: Path, trained: Path, evaluated: Path, decision: Decision
+) -> str:
+    """Put the model with its full record into the store, promote it if it may be, return its tag."""
+    quality = read_json(evaluated / "quality.json")
+    artifact = dataclasses.replace(
+        artifacts.load(trained / "artifact"),
+        data=_describe_data(ingested, cleaned, sides),
+        metrics={**quality, "gate": decision.to_dict()},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder) / "artifact"
+        artifacts.save(artifact, directory)
+        (directory / REPORT).mkdir()
+        for path in (cleaned / "report.md", *sorted(evaluated.glob("*.md")), *evaluated.glob("*.png")):
+            shutil.copy(path, directory / REPORT)
+        summary = {k: v for k, v in quality["test"].items() if isinstance(v, int | float)}
+        tag = store.publish(
+            directory,
+            labels={"languages": str(len(artifact.languages))},
+            metadata={"test": summary, "reason": decision.reason},
+            status="accepted" if decision.accepted else "refused",
+        )
+    if decision.accepted:
+        store.promote(tag)
+    return tag
+
+
+def markdown(quality: Evaluation, baseline: Evaluation) -> str:
+    """The evaluation as Markdown tables."""
+    lines = ["| on test names | model | n-gram baseline |", "|---|---|---|"]
+    lines += [
+        f"| {label} | {getattr(quality, field):.3f} | {getattr(baseline, field):.3f} |"
+        for label, field in (
+            ("accuracy", "accuracy"),
+            ("any valid label", "any_valid_accuracy"),
+            ("top 3", "top3_accuracy"),
+            ("macro-F1", "macro_f1"),
+            ("log-loss (nats)", "log_loss"),
+            ("calibration error", "ece"),
+        )
+    ]
+    lines += ["", "| language | code | precision | recall | F1 | rows |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {q.name} | {code} | {q.precision:.2f} | {q.recall:.2f} | {q.f1:.2f} | {q.n} |"
+        for code, q in quality.per_language.items()
+    ]
+    return "\n".join(lines)
+
+
+def _describe_data(ingested: Path, cleaned: Path, sides: Path) -> dict[str, Any]:
+    """What a model's record says of its data: origins, licences, digest and counts."""
+    return {
+        "sha256": hashlib.sha256((cleaned / "table.parquet").read_bytes()).hexdigest(),
+        "origins": [
+            origin
+            for source in read_json(ingested / "sources.json")
+            for origin in source["origins"]
+        ],
+        "rows": {
+            side: len(NameTable.read(sides / f"{side}.parquet"))
+            for side in ("train", "validation", "test")
+        },
+        "languages": read_json(cleaned / "report.json")["languages"],
+    }

@@ -1,0 +1,160 @@
+"""The stages from sources to a trained model, each from directory to directory.
+
+Rows never travel between stages in memory, so each can run, fail and be repeated alone.
+`flows` strings them together; `record` turns the outcome into a model's record.
+"""
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.artifact import Artifact, save
+from model.vocabulary import Vocabulary
+from pipeline import clean as cleaning
+from pipeline import split as splitting
+from pipeline import train as training
+from pipeline.config import IngestConfig, SplitConfig
+from pipeline.languages import resolve
+from pipeline.sources import Source, SourceOptions, open_sources
+from pipeline.sources.protocol import Dropped
+from pipeline.table import NameTable, read_records, write_records
+from pipeline.train import Epoch, Examples, Recipe
+from pipeline.workspace import stage, workspace
+
+LIBRARIES = ("bentoml", "numpy", "prefect", "safetensors", "scikit-learn", "torch")
+
+
+def locate(config: IngestConfig) -> list[Source]:
+    """The sources that a configuration names; what lies behind a URL is fetched.
+
+    Raises:
+        DataError: a source is not there, or not of a kind that can be read.
+    """
+    options = SourceOptions(
+        name_column=config.name_column,
+        language_column=config.language_column,
+        weight_column=config.weight_column,
+    )
+    return open_sources(config.sources, options=options, cache=workspace() / "downloads")
+
+
+@stage
+def ingest(out: Path, sources: Sequence[Source]) -> None:
+    """Sources → `records.parquet`, and `sources.json`: origins, licences, what was unreadable."""
+    records = (record for source in sources for record in source.records())
+    write_records(records, out / "records.parquet")
+    described = [
+        {
+            "origins": [dataclasses.asdict(origin) for origin in source.provenance()],
+            "fingerprint": source.fingerprint(),
+            "dropped": dataclasses.asdict(source.dropped),
+        }
+        for source in sources
+    ]
+    write_json(out / "sources.json", described)
+
+
+@stage
+def clean(out: Path, ingested: Path, min_names: int) -> None:
+    """Records → `table.parquet`, and the data report as `report.json` and `report.md`.
+
+    Raises:
+        DataError: nothing sensible is left; the message says what was dropped and why.
+    """
+    table, report = cleaning.clean(
+        read_records(ingested / "records.parquet"),
+        min_names=min_names,
+        unreadable={
+            source["origins"][0]["name"]: Dropped(**source["dropped"])
+            for source in read_json(ingested / "sources.json")
+        },
+    )
+    table.write(out / "table.parquet")
+    write_json(out / "report.json", report.to_dict())
+    (out / "report.md").write_text(report.markdown(), "utf-8")
+
+
+@stage
+def split(out: Path, cleaned: Path, config: SplitConfig) -> None:
+    """Table → `train.parquet`, `validation.parquet` and `test.parquet`, parted by name."""
+    table = NameTable.read(cleaned / "table.parquet")
+    sides = splitting.split(
+        table, validation=config.validation, test=config.test, seed=config.seed
+    )
+    for side in dataclasses.fields(sides):
+        table.take(getattr(sides, side.name)).write(out / f"{side.name}.parquet")
+
+
+@stage
+def build_vocabulary(out: Path, sides: Path, order: int, marks: bool, min_count: int) -> None:
+    """Training names → `vocabulary.json`."""
+    names = sorted(set(NameTable.read(sides / "train.parquet").name))
+    vocabulary = Vocabulary.fit(names, order=order, marks=marks, min_count=min_count)
+    write_json(out / "vocabulary.json", dataclasses.asdict(vocabulary))
+
+
+@stage
+def train(
+    out: Path,
+    sides: Path,
+    vocabulary: Path,
+    recipe: Recipe,
+    device: str,
+    on_epoch: Callable[[Epoch], None],
+) -> None:
+    """Training and validation names → `artifact/`, not yet judged, and `curve.json`."""
+    table = NameTable.read(sides / "train.parquet")
+    codes = sorted(set(table.language))
+    words = Vocabulary.from_dict(read_json(vocabulary / "vocabulary.json"))
+    trained = training.train(
+        examples(table, codes),
+        examples(NameTable.read(sides / "validation.parquet"), codes),
+        words,
+        recipe,
+        device=device,
+        on_epoch=on_epoch,
+    )
+    artifact = Artifact(
+        W=trained.W,
+        U=trained.U,
+        V=trained.V,
+        vocabulary=words,
+        languages=tuple(resolve(code) for code in codes),
+        temperature=trained.temperature,
+        training={**dataclasses.asdict(recipe), "device": device},
+        libraries={"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in LIBRARIES},
+    )
+    save(artifact, out / "artifact")
+    write_json(out / "curve.json", [epoch._asdict() for epoch in trained.curve])
+
+
+def examples(table: NameTable, codes: Sequence[str]) -> Examples:
+    """A table's distinct names, sorted, each with its records' shares of the languages `codes`.
+
+    Rows of other languages are left out: a class that no training name has cannot be learned.
+    """
+    column = {code: c for c, code in enumerate(codes)}
+    rows = [i for i, language in enumerate(table.language) if language in column]
+    names = sorted({table.name[i] for i in rows})
+    place = {name: n for n, name in enumerate(names)}
+    counts = np.zeros((len(names), len(codes)), np.float32)
+    for i in rows:
+        counts[place[table.name[i]], column[table.language[i]]] += table.count[i]
+    return Examples(names, counts / counts.sum(axis=1, keepdims=True))
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in a file that a stage left."""
+    return json.loads(path.read_text("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Leave a JSON value for a later stage."""
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1), "utf-8")

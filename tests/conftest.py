@@ -1,0 +1,50 @@
+"""A small but real model, trained once per test session, and a store that it is promoted in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.artifact import Artifact, Language, save
+from model.text import normalise
+from model.vocabulary import Vocabulary
+from pipeline import store
+from pipeline.train import Examples, Recipe, train
+
+LANGUAGES = (
+    Language("el", "Greek", "ell"),
+    Language("ja", "Japanese", "jpn"),
+    Language("pl", "Polish", "pol"),
+    Language("ru", "Russian", "rus"),
+)
+NAMES = {
+    "el": "Papadopoulos Pappas Nikolaidis Georgiou Παπαδόπουλος Γεωργίου Vlachos Oikonomou Makris",
+    "ja": "Tanaka Suzuki Takahashi Watanabe 田中 鈴木 高橋 佐藤 Nakamura Kobayashi Yamamoto Saito",
+    "pl": "Kowalski Nowak Wiśniewski Wójcik Kowalczyk Kamiński Lewandowski Zieliński Szymański",
+    "ru": "Ivanov Smirnov Иванов Кузнецов Petrov Попов Васильев Соколов Morozov Volkov",
+}
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a model that knows 4 languages by a few names each."""
+    codes = [language.code for language in LANGUAGES]
+    pairs = [(normalise(name), code) for code in codes for name in NAMES[code].split()]
+    targets = np.array([[code == c for c in codes] for _, code in pairs], np.float32)
+    examples = Examples([name for name, _ in pairs], targets)
+    vocabulary = Vocabulary.fit(examples.names, min_count=1)
+    recipe = Recipe(hidden=32, batch=8, epochs=15, learning_rate=0.01)
+    trained = train(examples, examples, vocabulary, recipe, device="cpu")
+    directory = tmp_path_factory.mktemp("model") / "artifact"
+    matrices = {"W": trained.W, "U": trained.U, "V": trained.V}
+    save(Artifact(**matrices, vocabulary=vocabulary, languages=LANGUAGES), directory)
+    return directory
+
+
+@pytest.fixture()
+def home(artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A BENTOML_HOME of the test's own, with the small model published and promoted."""
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path))
+    store.promote(store.publish(artifact, labels={}, metadata={}, status="accepted"))
+    yield tmp_path
