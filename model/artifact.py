@@ -61,7 +61,9 @@ class Artifact:
     def __post_init__(self) -> None:
         H, F, C = self.W.shape[0], len(self.vocabulary), len(self.languages)
         for name, matrix, shape in (
-            ("W", self.W, (H, H)), ("U", self.U, (H, F)), ("V", self.V, (C, H))
+            ("W", self.W, (H, H)),
+            ("U", self.U, (H, F)),
+            ("V", self.V, (C, H)),
         ):
             if matrix.shape != shape:
                 raise ArtifactError(f"{name} has shape {matrix.shape}, expected {shape}")
@@ -122,7 +124,9 @@ def load(directory: Path, *, sha256: str | None = None) -> Artifact:
     try:
         tensors = load_tensors(weights)
         return Artifact(
-            **{name: tensors[name] for name in ("W", "U", "V")},
+            W=tensors["W"],
+            U=tensors["U"],
+            V=tensors["V"],
             vocabulary=Vocabulary.from_dict(record["vocabulary"]),
             languages=tuple(Language(**language) for language in record["languages"]),
             **{k: record[k] for k in ("temperature", "data", "training", "metrics", "libraries")},

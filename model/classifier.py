@@ -38,7 +38,6 @@ class Answer(TypedDict):
     languages: list[LanguageProbability]
 
 
-
 class Classifier:
     """A model ready to answer."""
 
@@ -76,7 +75,8 @@ class Classifier:
         logits = self.embed(names) @ self._V
         logits -= logits.max(axis=1, keepdims=True, initial=-np.inf)
         np.exp(logits, out=logits)
-        return logits / logits.sum(axis=1, keepdims=True)
+        logits /= logits.sum(axis=1, keepdims=True)
+        return logits
 
     def classify(self, names: Sequence[str], top_k: int | None = None) -> list[Answer]:
         """The answer for each name: all languages, or only the `top_k` most probable."""
@@ -116,9 +116,7 @@ def check_name(name: str) -> None:
         ValueError: the name is too long, or nothing is left of it after normalisation.
     """
     if len(name) > MAX_NAME_LENGTH:
-        raise ValueError(
-            f"a name of {len(name)} characters; expected at most {MAX_NAME_LENGTH}"
-        )
+        raise ValueError(f"a name of {len(name)} characters; expected at most {MAX_NAME_LENGTH}")
     if not normalise(name):
         raise ValueError("a name without a readable character; expected at least one letter")
 

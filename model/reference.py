@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from model.vocabulary import END, NOTHING, START, UNKNOWN, Vocabulary
 from model.text import script
+from model.vocabulary import END, NOTHING, START, UNKNOWN, Vocabulary
 
 Floats = NDArray[np.float64]
 

@@ -44,7 +44,7 @@ class Recurrence(torch.autograd.Function):
         """
         (d_state,) = gradients
         W, states = ctx.saved_tensors
-        T, B, H = states.shape[0] - 1, states.shape[1], states.shape[2]
+        T, H = len(states) - 1, states.shape[2]
         first = T - ctx.truncate
         d_inputs = torch.zeros_like(states[1:]) if first else torch.empty_like(states[1:])
         for t in reversed(range(first, T)):
@@ -76,12 +76,9 @@ class RNN(nn.Module):
         B, T, G = ids.shape
         flat = ids.transpose(0, 1).reshape(T * B, G)
         inputs = F.embedding_bag(flat, self.U, mode="sum", padding_idx=NOTHING)
-        h: Tensor = Recurrence.apply(self.W, inputs.view(T, B, -1), truncate)  # type: ignore[no-untyped-call]
+        h: Tensor = Recurrence.apply(self.W, inputs.view(T, B, -1), truncate)
         return h
 
-    def forward(
-        self, ids: Tensor, *, truncate: int | None = None, dropout: float = 0.0
-    ) -> Tensor:
-        """Logits (B, C) = V h_T; in training a share `dropout` of h's entries is zeroed."""
-        h = self.embed(ids, truncate=truncate)
-        return F.dropout(h, dropout, self.training) @ self.V.t()
+    def forward(self, h: Tensor) -> Tensor:
+        """Logits (B, C) = V h of embeddings h (B, H)."""
+        return h @ self.V.t()

@@ -10,10 +10,19 @@ import unicodedata
 NORMALISATION_VERSION = 1
 """Raise this whenever `normalise` answers differently for any name."""
 
-_APOSTROPHES = "\u0060\u00b4\u2018\u2019\u201a\u201b\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\u2032\u2035\u055a\u05f3\ua78c\uff07"  # ` ´ ‘ ’ ‚ ‛ ʹ ʻ ʼ ʽ ʾ ʿ ˈ ′ ‵ ՚ ׳ ꞌ ＇
-_HYPHENS = "\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u05be\u1806\ufe58\ufe63\uff0d"  # soft … minus, maqaf
+# ` ´ ‘ ’ ‚ ‛ ʹ ʻ ʼ ʽ ʾ ʿ ˈ ′ ‵ ՚ ׳ ꞌ ＇
+_APOSTROPHES = (
+    "\u0060\u00b4\u2018\u2019\u201a\u201b\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\u2032\u2035\u055a\u05f3"
+    "\ua78c\uff07"
+)
+# Soft hyphen, the dashes from hyphen to horizontal bar, minus, maqaf, and wide or small ones.
+_HYPHENS = "\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u05be\u1806\ufe58\ufe63\uff0d"
 _UNIFIED = str.maketrans(dict.fromkeys(_APOSTROPHES, "'") | dict.fromkeys(_HYPHENS, "-"))
-_INVISIBLE = re.compile("[\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ud800-\udfff]")
+# Controls, zero-width and bidirectional marks, variation selectors, lone surrogates.
+_INVISIBLE = re.compile(
+    "[\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u061c\u180e\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
 _SPACES = re.compile(r"\s+")
 
 

@@ -1,6 +1,6 @@
 """Names to ids: which columns of U each step of a name adds up.
 
-Shapes: N names, T steps, G n-gram order, F features (columns of U), P symbols in all names together.
+Shapes: N names, T steps, G n-gram order, F features (columns of U), P symbols of all names.
 
 A symbol is a character of the normalised name; with `marks` a start mark stands before the first
 and an end mark after the last. The step of a symbol activates the 1- to G-grams that end there, so

@@ -1,0 +1,1 @@
+"""The way from data to a trusted model: ingest, clean, split, train, judge, publish."""

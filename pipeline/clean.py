@@ -28,7 +28,7 @@ _EDGES = " \t\r\n.,;:"
 _PUNCTUATION_OF_NAMES = frozenset(" '-.·・")
 _PARTICLE = re.compile(  # the little words of long family names
     r"\b(abu|af|al|ap|av|bar|ben|bin|bint|da|dal|das|de|degli|dei|del|della|den|der|des|di|do|dos"
-    r"|du|e|el|fitz|ibn|la|las|le|les|lo|los|mac|mc|mhic|na|nic|ten|ter|und|van|vom|von|y|zu|zur)\b"
+    r"|du|e|el|fitz|ibn|la|las|le|les|lo|los|mac|mc|mhic|na|nic|op|ten|ter|und|van|vom|von|y|zu|zur)\b"
 )
 
 

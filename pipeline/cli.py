@@ -8,8 +8,8 @@ What a command does not need it does not import: `classify` starts without torch
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,9 +17,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from model.artifact import RECORD, ArtifactError, load_record
+from model.artifact import RECORD, load_record
 from model.classifier import Answer, Classifier, check_name
-from model.pointer import PointerError
+from model.pointer import MODEL, Pointer, bentoml_home, read_pointer
 
 app = typer.Typer(
     name="namelang",
@@ -62,12 +62,14 @@ def train(
     weight_column: Annotated[str | None, typer.Option(help="Title or number.")] = None,
     epochs: Annotated[int | None, typer.Option(help="At most so many passes.")] = None,
     hidden: Annotated[int | None, typer.Option(help="H, the size of a name's embedding.")] = None,
-    ngrams: Annotated[int | None, typer.Option(help="The longest n-gram that a step reads.")] = None,
+    ngrams: Annotated[
+        int | None, typer.Option(help="The longest n-gram that a step reads.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of initialisation and shuffling.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Read names, train W, U and V, judge the model, store it, and promote it if it may be served."""
+    """Read names, train W, U and V, judge the model, store it, promote it if it may be served."""
     from pipeline.config import Config
     from pipeline.flows import quiet_prefect, training
 
@@ -92,7 +94,7 @@ def train(
             {
                 "model": outcome.model,
                 "reason": outcome.reason,
-                **{k: v for k, v in outcome.metrics.items() if isinstance(v, int | float)},
+                **_figures(outcome.metrics),
             },
         )
     if not outcome.promoted:
@@ -115,8 +117,7 @@ def evaluate(
     if as_json:
         _print_json(quality.to_dict())
         return
-    figures = {k: v for k, v in quality.to_dict().items() if isinstance(v, int | float)}
-    _print_pairs(file, figures)
+    _print_pairs(file, _figures(quality.to_dict()))
     _print_table(
         ["language", "code", "rows", "precision", "recall", "F1"],
         [
@@ -155,12 +156,34 @@ def list_models(as_json: Json = False) -> None:
     """Every model in the store, the newest last."""
     from pipeline import store
 
-    rows = [store.describe(model) for model in store.models()]
+    rows = [
+        {
+            "model": model.tag,
+            "created": model.created.isoformat(timespec="seconds"),
+            "status": model.status,
+            "promoted": model.promoted,
+            "size": model.size,
+            "metrics": model.metadata.get("test", {}),
+            "reason": model.metadata.get("reason", ""),
+        }
+        for model in store.models()
+    ]
     if as_json:
         _print_json(rows)
         return
-    columns = ["tag", "created", "status", "promoted", "accuracy", "macro_f1", "log_loss"]
-    _print_table(columns, [[_cell(row.get(column)) for column in columns] for row in rows])
+    figures = ("accuracy", "macro_f1", "log_loss", "ece")
+    _print_table(
+        ["model", "status", "MB", *figures],
+        [
+            [
+                row["model"],
+                "promoted" if row["promoted"] else row["status"],
+                f"{row['size'] / 1e6:.1f}",
+                *(_cell(row["metrics"].get(figure, "")) for figure in figures),
+            ]
+            for row in rows
+        ],
+    )
 
 
 @models.command()
@@ -169,22 +192,25 @@ def show(
     as_json: Json = False,
 ) -> None:
     """A model's record: data, licences, training, metrics. Exit code 1 where there is none."""
-    tag, directory = _locate(tag)
-    record = load_record(directory)
+    tag, directory, sha256 = _find(tag)
+    record = load_record(directory, sha256=sha256)
     del record["vocabulary"]
     if as_json:
         _print_json({"model": tag, **record})
         return
-    data, test = record["data"], record["metrics"].get("test", {})
+    data, metrics = record["data"], record["metrics"]
     _print_pairs(
         tag,
         {
-            "directory": str(directory),
+            "directory": directory,
             "languages": ", ".join(language["name"] for language in record["languages"]),
-            **{f"rows, {side}": rows for side, rows in data.get("rows", {}).items()},
-            "data": "; ".join(f"{o['name']} {o['version']} ({o['licence']})" for o in data.get("origins", [])),
-            **{k: v for k, v in test.items() if isinstance(v, int | float)},
-            "gate": "; ".join(record["metrics"].get("gate", {}).get("reasons", [])),
+            "data": "; ".join(
+                f"{origin['name']} {origin['version']} ({origin['licence']})"
+                for origin in data.get("origins", [])
+            ),
+            **{f"{side} rows": rows for side, rows in data.get("rows", {}).items()},
+            **_figures(metrics.get("test", {})),
+            "gate": "; ".join(metrics.get("gate", {}).get("reasons", [])),
         },
     )
 
@@ -198,7 +224,7 @@ def promote(
     """Serve this model from now on."""
     from pipeline import store
 
-    _print_pointer(store.promote(tag, force=force), as_json)
+    _print_promoted(store.promote(tag, force=force), as_json)
 
 
 @models.command()
@@ -206,4 +232,82 @@ def rollback(as_json: Json = False) -> None:
     """Serve the model that was promoted before the present one."""
     from pipeline import store
 
-    _print_pointer(store.rollback(), as_json)
+    _print_promoted(store.rollback(), as_json)
+
+
+def _find(model: str | None) -> tuple[str, Path, str | None]:
+    """What to call a model, its directory and, of the promoted one (None), its digest."""
+    if model is None:
+        # The store would load BentoML, which takes a second: the pointer and the lay-out suffice.
+        pointer = read_pointer(bentoml_home())
+        if pointer is None:
+            raise ValueError(
+                f"no model is promoted in {bentoml_home()}; `namelang train` makes one"
+            )
+        directory = bentoml_home() / "models" / pointer.tag.replace(":", "/")
+        return pointer.tag, directory, pointer.sha256
+    if Path(model, RECORD).exists():
+        return model, Path(model), None
+    from pipeline import store
+
+    directory = store.path(model)
+    return f"{MODEL}:{directory.name}", directory, None
+
+
+def _classifier(model: str | None) -> tuple[str, Classifier]:
+    tag, directory, sha256 = _find(model)
+    return tag, Classifier.load(directory, sha256=sha256)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def _print_promoted(pointer: Pointer, as_json: bool) -> None:
+    if as_json:
+        _print_json(asdict(pointer))
+    else:
+        print(f"{pointer.tag} is served from the next start on")
+
+
+def _print_answer(answer: Answer) -> None:
+    """One name with a bar for each language."""
+    print(answer["name"])
+    for language in answer["languages"]:
+        share = language["probability"]
+        print(f"  {language['language']:<16}{share:7.1%}  {'█' * round(share * 40)}")
+
+
+def _figures(quality: dict[str, Any]) -> dict[str, Any]:
+    """The single figures of an evaluation, without its tables."""
+    return {key: value for key, value in quality.items() if isinstance(value, int | float)}
+
+
+def _print_pairs(title: str, pairs: Mapping[str, object]) -> None:
+    print(title)
+    table = Table(show_header=False, box=None)
+    for key, value in pairs.items():
+        table.add_row(key, _cell(value))
+    _console().print(table)
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(*columns, box=None)
+    for row in rows:
+        table.add_row(*row)
+    _console().print(table)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _console() -> Console:
+    """A console that wraps long lines on a terminal, and never in a file or a pipe."""
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=200)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given on the command line."""
+    return {key: value for key, value in options.items() if value is not None}

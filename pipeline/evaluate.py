@@ -141,8 +141,6 @@ def _per_language(
     present = np.unique(truth)
     columns = precision_recall_fscore_support(truth, best, labels=present, zero_division=0.0)
     return {
-        languages[c].code: LanguageQuality(
-            languages[c].name, int(n), float(p), float(r), float(f)
-        )
+        languages[c].code: LanguageQuality(languages[c].name, int(n), float(p), float(r), float(f))
         for c, p, r, f, n in zip(present, *columns, strict=True)
     }

@@ -20,7 +20,7 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact, c
 from pipeline import judgement, stages
 from pipeline.config import Config, GateConfig, IngestConfig, SplitConfig
 from pipeline.gate import Decision
-from pipeline.sources import Source
+from pipeline.sources.protocol import Source
 from pipeline.stages import read_json
 from pipeline.train import Epoch, Recipe, choose_device
 from pipeline.workspace import workspace
@@ -80,7 +80,9 @@ def clean(ingested: Path, min_names: int) -> Path:
     report = read_json(cleaned / "report.json")
     get_run_logger().info(
         "%s names of %s languages from %s records",
-        f"{report['names']:,}", len(report["languages"]), f"{report['rows']:,}",
+        f"{report['names']:,}",
+        len(report["languages"]),
+        f"{report['rows']:,}",
     )
     create_markdown_artifact((cleaned / "report.md").read_text("utf-8"), key="data-report")
     return cleaned
@@ -111,8 +113,11 @@ def evaluate(sides: Path, trained: Path) -> Path:
     quality = read_json(evaluated / "quality.json")
     get_run_logger().info(
         "test: accuracy %.3f, macro-F1 %.3f, log-loss %.3f (n-gram baseline: %.3f, %.3f, %.3f)",
-        *(quality[who][figure] for who in ("test", "baseline")
-          for figure in ("accuracy", "macro_f1", "log_loss")),
+        *(
+            quality[who][figure]
+            for who in ("test", "baseline")
+            for figure in ("accuracy", "macro_f1", "log_loss")
+        ),
     )
     rows = [{"code": code, **row} for code, row in quality["test"]["per_language"].items()]
     create_table_artifact(rows, key="quality-per-language")
@@ -148,7 +153,7 @@ def quiet_prefect() -> Iterator[None]:
     With `PREFECT_API_URL` set the run shows up in that server; else Prefect starts one of its own
     for as long as the run takes.
     """
-    changed: dict[settings.Setting, Any] = {
+    changed: dict[Any, Any] = {
         settings.PREFECT_SERVER_ANALYTICS_ENABLED: False,
         # Its thread is joined at the end of each flow, which costs a second; serving a schedule
         # keeps the default.
@@ -173,8 +178,12 @@ def _log_epochs(epochs: int) -> Callable[[Epoch], None]:
         left = (time.monotonic() - started) / epoch.epoch * (epochs - epoch.epoch)
         logger.info(
             "epoch %2d/%d  training loss %.3f  validation loss %.3f, %.1f %% right  %.0f s left",
-            epoch.epoch, epochs, epoch.training_loss, epoch.validation_loss,
-            100 * epoch.validation_accuracy, left,
+            epoch.epoch,
+            epochs,
+            epoch.training_loss,
+            epoch.validation_loss,
+            100 * epoch.validation_accuracy,
+            left,
         )
 
     return log

@@ -1,4 +1,4 @@
-"""From a trained model to one in the store: how good it is, whether it may be served, its record."""
+"""From a trained model to a stored one: how good it is, whether it may be served, its record."""
 
 import dataclasses
 import hashlib
@@ -40,9 +40,7 @@ def evaluate(out: Path, sides: Path, trained: Path) -> None:
     baseline = judge_rows(
         table.name,
         table.language,
-        baseline_probabilities(
-            fit_baseline(*training), table.name, len(classifier.languages)
-        ),
+        baseline_probabilities(fit_baseline(*training), table.name, len(classifier.languages)),
         classifier.languages,
     )
     write_json(out / "quality.json", {"test": quality.to_dict(), "baseline": baseline.to_dict()})
@@ -91,7 +89,7 @@ def compare(
 def publish(
     ingested: Path, cleaned: Path, sides: Path, trained: Path, evaluated: Path, decision: Decision
 ) -> str:
-    """Put the model with its full record into the store, promote it if it may be, return its tag."""
+    """Store the model with its full record, promote it if it may be served, return its tag."""
     quality = read_json(evaluated / "quality.json")
     artifact = dataclasses.replace(
         artifacts.load(trained / "artifact"),
@@ -102,7 +100,11 @@ def publish(
         directory = Path(folder) / "artifact"
         artifacts.save(artifact, directory)
         (directory / REPORT).mkdir()
-        for path in (cleaned / "report.md", *sorted(evaluated.glob("*.md")), *evaluated.glob("*.png")):
+        for path in (
+            cleaned / "report.md",
+            *sorted(evaluated.glob("*.md")),
+            *evaluated.glob("*.png"),
+        ):
             shutil.copy(path, directory / REPORT)
         summary = {k: v for k, v in quality["test"].items() if isinstance(v, int | float)}
         tag = store.publish(
@@ -130,7 +132,11 @@ def markdown(quality: Evaluation, baseline: Evaluation) -> str:
             ("calibration error", "ece"),
         )
     ]
-    lines += ["", "| language | code | precision | recall | F1 | rows |", "|---|---|---|---|---|---|"]
+    lines += [
+        "",
+        "| language | code | precision | recall | F1 | rows |",
+        "|---|---|---|---|---|---|",
+    ]
     lines += [
         f"| {q.name} | {code} | {q.precision:.2f} | {q.recall:.2f} | {q.f1:.2f} | {q.n} |"
         for code, q in quality.per_language.items()

@@ -1,23 +1,13 @@
 """Which language a label means: a name, an autonym, a code, or something only its user knows."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 
 import langcodes
 
-
-@dataclass(frozen=True)
-class Language:
-    """A class of the model."""
-
-    code: str
-    """A BCP-47 tag where a library knows one, else the label as given."""
-    name: str
-    """In English, else the label as given."""
-    iso639_3: str | None = None
-    """None where no library knows the label."""
-
+from model.artifact import Language
 
 _TAG = re.compile(r"[a-z]{2,3}([-_][a-z0-9]{2,8})*", re.IGNORECASE)
 _NOT_ONE_LANGUAGE = {"und", "mul", "mis", "zxx"}
@@ -92,10 +82,25 @@ def _by_name(label: str) -> langcodes.Language | None:
     wanted = fold(label)
     if wanted in _ALIASES:
         return langcodes.get(_ALIASES[wanted])
-    try:
-        found = _by_tag(langcodes.find(label).to_tag())
-    except LookupError:
-        return None
     # The look-up is fuzzy ("Scottish" finds gd, "Indian" finds hi): it must lead back.
-    names = () if found is None else (found.display_name(), found.autonym())
-    return found if wanted in map(fold, names) else None
+    for tag in _tags_by_name(label):
+        found = _by_tag(tag)
+        if found and wanted in (fold(found.display_name()), fold(found.autonym())):
+            return found
+    return None
+
+
+def _tags_by_name(label: str) -> Iterator[str]:
+    """Tags that a name might mean.
+
+    >>> list(_tags_by_name("Portuguese (Brazil)"))
+    ['pt', 'pt-BR']
+    """
+    with suppress(LookupError):
+        yield langcodes.find(label).to_tag()
+    if qualified := re.fullmatch(r"(.+) \((.+)\)", label):
+        for kind in ("territory", "script"):
+            with suppress(LookupError):
+                language = langcodes.find(qualified[1])
+                qualifier = langcodes.Language.find_name(kind, qualified[2])
+                yield language.update(qualifier).to_tag()

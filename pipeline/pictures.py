@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from pipeline.train import Epoch
@@ -17,7 +18,9 @@ def draw_learning_curve(curve: Sequence[Epoch], path: Path) -> None:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     epochs = [epoch.epoch for epoch in curve]
-    axes.plot(epochs, [e.training_loss for e in curve], color=TRAINING, label="training, dropout on")
+    axes.plot(
+        epochs, [e.training_loss for e in curve], color=TRAINING, label="training, dropout on"
+    )
     axes.plot(epochs, [e.validation_loss for e in curve], color=VALIDATION, label="validation")
     best = min(curve, key=lambda epoch: epoch.validation_loss)
     axes.plot(best.epoch, best.validation_loss, "o", color=CHOSEN, label="chosen epoch")
@@ -29,7 +32,7 @@ def draw_learning_curve(curve: Sequence[Epoch], path: Path) -> None:
         ha="right",
     )
     axes.set(xlabel="epoch", ylabel="log-loss (nats)", title="Learning curve")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)

@@ -62,7 +62,8 @@ def romanize(name: str, language: str) -> list[str]:
         latin = _rewrite(latin.lower(), habit.after)
         spelled = [_title(_rewrite(latin, variant)) for variant in habit.variants]
         spelled += habit.spellings.get(name, ())
-    return [s for s in dict.fromkeys(spelled) if s and s != name and _is_latin(s)]
+    # A single letter tells nothing, and a character that the engine does not know stays as it is.
+    return [s for s in dict.fromkeys(spelled) if len(s) > 1 and s != name and _is_latin(s)]
 
 
 @cache

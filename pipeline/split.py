@@ -26,12 +26,20 @@ class Split:
 
 
 @dataclass(frozen=True)
+class _Member:
+    """One language's part in the groups."""
+
+    group: Ints  # (M,) the groups that hold names of this language
+    rows: Ints  # (M,) how many they hold
+
+
+@dataclass(frozen=True)
 class _Groups:
-    """The G groups of a table, and who is in them."""
+    """The G groups of a table, and what is in them."""
 
     row: Ints  # (R,) which group a row is in, 0 … G-1
     uniform: Floats  # (G,) each group's own number in [0, 1)
-    members: list[Ints]  # a language's groups; the rarest language first
+    languages: list[_Member]  # the one in the fewest groups first
 
 
 def split(table: NameTable, *, validation: float = 0.1, test: float = 0.1, seed: int = 0) -> Split:
@@ -39,12 +47,12 @@ def split(table: NameTable, *, validation: float = 0.1, test: float = 0.1, seed:
 
     A group is a name with its variants, and goes to one side whole. Its side comes from a seeded
     hash of its own content, u in [0, 1): test below `test`, validation from 1 - `validation`
-    up. So neither row order nor other names matter, and when the data grows, a name keeps its
-    side: a champion and a challenger are compared on names that neither has trained on.
+    up. So row order does not matter, and when the data changes, all but a few names keep their
+    side: what tests a challenger has hardly ever trained the champion.
 
-    Where that leaves a language's share more than a tenth off what was asked, the boundary in u
-    is moved for this language, the rarest first. With 10 groups or more a language has names on
-    every side; with fewer, those that it shares with no other are all for training.
+    Where that leaves a language's share of rows more than a tenth off what was asked, the
+    boundary in u is moved for this language, the rarest first. In 10 groups or more, a language
+    has names on every side; in fewer, those that it shares with no other are all for training.
 
     Raises ValueError where a fraction is negative or both together exceed 0.5.
     """
@@ -54,10 +62,11 @@ def split(table: NameTable, *, validation: float = 0.1, test: float = 0.1, seed:
         )
     groups = _groups(table, seed)
     side = np.full(len(groups.uniform), _OPEN)
-    for mine in groups.members:
+    for language in groups.languages:
+        mine = language.group
         if len(mine) >= _LEAST_GROUPS:
-            _claim(side, mine, groups.uniform[mine], test, _TEST)
-            _claim(side, mine, 1 - groups.uniform[mine], validation, _VALIDATION)
+            _claim(side, language, groups.uniform[mine], test, _TEST)
+            _claim(side, language, 1 - groups.uniform[mine], validation, _VALIDATION)
             side[mine[side[mine] == _OPEN]] = _TRAIN
     side[side == _OPEN] = _TRAIN
     rows = side[groups.row]
@@ -74,8 +83,8 @@ def folds(table: NameTable, k: int, seed: int = 0) -> list[Ints]:
         raise ValueError(f"{k} folds: expected 2 or more")
     groups = _groups(table, seed)
     rarest = np.zeros(len(groups.uniform), np.int64)
-    for rank, mine in reversed(list(enumerate(groups.members))):
-        rarest[mine] = rank
+    for rank, language in reversed(list(enumerate(groups.languages))):
+        rarest[language.group] = rank
     fold = np.empty_like(rarest)
     # Dealt like cards, language after language.
     fold[np.lexsort((groups.uniform, rarest))] = np.arange(len(fold)) % k
@@ -83,19 +92,26 @@ def folds(table: NameTable, k: int, seed: int = 0) -> list[Ints]:
     return [np.flatnonzero(rows == f) for f in range(k)]
 
 
-def _claim(side: Ints, mine: Ints, key: Floats, fraction: float, claimed: int) -> None:
-    """Give groups of one language, those of the lowest key first, to a side, in place."""
-    held = int(np.count_nonzero(side[mine] == claimed))
-    free = side[mine] == _OPEN
-    natural = held + int(np.count_nonzero(free & (key < fraction)))
-    target = fraction * len(mine)
+def _claim(side: Ints, language: _Member, key: Floats, fraction: float, claimed: int) -> None:
+    """Give one language's groups, those of the lowest key first, to a side, in place."""
+    state, rows = side[language.group], language.rows
+    target = fraction * rows.sum()
     least = max(int(target * (1 - _SLACK)), int(fraction > 0))
     most = max(int(target * (1 + _SLACK)), least)
-    want = max(min(max(natural, least), most) - held, 0)
-    # What a rarer language left for training is taken back only where nothing else remains.
-    takeable = np.flatnonzero(free | (side[mine] == _TRAIN))
+    held = rows[state == claimed].sum()
+    free = (state == _OPEN) & (rows <= most)
+    natural = held + rows[free & (key < fraction)].sum()
+    want = min(max(natural, least), most) - held
+    if want <= 0:
+        return
+    # Only where nothing else remains: groups too large for this side, and what a rarer language
+    # left for training.
+    takeable = np.flatnonzero((state == _OPEN) | (state == _TRAIN))
     order = takeable[np.lexsort((key[takeable], ~free[takeable]))]
-    side[mine[order[:want]]] = claimed
+    taken = np.cumsum(rows[order]) - rows[order] / 2 < want
+    if not held:
+        taken[:1] = True
+    side[language.group[order[taken]]] = claimed
 
 
 def _groups(table: NameTable, seed: int) -> _Groups:
@@ -106,11 +122,9 @@ def _groups(table: NameTable, seed: int) -> _Groups:
     uniform = np.array([_uniform(name, seed) for name in first_name], np.float64)
 
     languages, language = np.unique(np.array(table.language, np.str_), return_inverse=True)
-    pairs = np.unique(np.stack([language, row]), axis=1)  # (2, distinct pairs), by language
-    members = np.split(pairs[1], np.searchsorted(pairs[0], np.arange(1, len(languages))))
-    if not len(languages):
-        members = []
-    return _Groups(row, uniform, sorted(members, key=len))
+    (owner, group), rows = np.unique(np.stack([language, row]), axis=1, return_counts=True)
+    members = [_Member(group[owner == i], rows[owner == i]) for i in range(len(languages))]
+    return _Groups(row, uniform, sorted(members, key=lambda member: len(member.group)))
 
 
 def _uniform(content: str, seed: int) -> float:

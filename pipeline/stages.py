@@ -21,8 +21,8 @@ from pipeline import split as splitting
 from pipeline import train as training
 from pipeline.config import IngestConfig, SplitConfig
 from pipeline.languages import resolve
-from pipeline.sources import Source, SourceOptions, open_sources
-from pipeline.sources.protocol import Dropped
+from pipeline.sources import SourceOptions, open_sources
+from pipeline.sources.protocol import Dropped, Source
 from pipeline.table import NameTable, read_records, write_records
 from pipeline.train import Epoch, Examples, Recipe
 from pipeline.workspace import stage, workspace
@@ -84,9 +84,7 @@ def clean(out: Path, ingested: Path, min_names: int) -> None:
 def split(out: Path, cleaned: Path, config: SplitConfig) -> None:
     """Table → `train.parquet`, `validation.parquet` and `test.parquet`, parted by name."""
     table = NameTable.read(cleaned / "table.parquet")
-    sides = splitting.split(
-        table, validation=config.validation, test=config.test, seed=config.seed
-    )
+    sides = splitting.split(table, validation=config.validation, test=config.test, seed=config.seed)
     for side in dataclasses.fields(sides):
         table.take(getattr(sides, side.name)).write(out / f"{side.name}.parquet")
 

@@ -111,9 +111,11 @@ def _write_chunk(writer: pq.ParquetWriter, chunk: list[Record]) -> int:
     rows = len(chunk)
     if rows:
         columns = [list(column) for column in zip(*chunk, strict=True)]
-        writer.write_table(pa.Table.from_arrays(
-            [pa.array(c, f.type) for c, f in zip(columns, RECORD_SCHEMA, strict=True)],
-            schema=RECORD_SCHEMA,
-        ))
+        writer.write_table(
+            pa.Table.from_arrays(
+                [pa.array(c, f.type) for c, f in zip(columns, RECORD_SCHEMA, strict=True)],
+                schema=RECORD_SCHEMA,
+            )
+        )
         chunk.clear()
     return rows

@@ -115,14 +115,13 @@ def train(
     curve: list[Epoch] = []
     best = Epoch(0, np.inf, np.inf, 0.0)
     for number in range(1, recipe.epochs + 1):
-        rnn.train()
         total = torch.zeros((), device=on)
         for ids, targets in batches.shuffled(generator):
             seen = corrupt(ids, fallback, recipe, generator)
-            logits = rnn(seen, truncate=recipe.truncate, dropout=recipe.dropout)
-            loss = F.cross_entropy(logits, targets)
+            h = rnn.embed(seen, truncate=recipe.truncate)
+            loss = F.cross_entropy(rnn(drop(h, recipe.dropout, generator)), targets)
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             schedule.step()
             total += loss.detach() * len(ids)
@@ -189,16 +188,26 @@ def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Gene
     It keeps the model from leaning on single n-grams, and teaches it the scripts' features.
     """
     draw = torch.rand(ids.shape, generator=generator, device=ids.device)
-    drop = torch.full((ids.shape[-1],), recipe.ngram_dropout, device=ids.device)
-    drop[0] = recipe.symbol_dropout
-    return torch.where(draw < drop, fallback[ids], ids)
+    share = torch.full((ids.shape[-1],), recipe.ngram_dropout, device=ids.device)
+    share[0] = recipe.symbol_dropout
+    return torch.where(draw < share, fallback[ids], ids)
+
+
+def drop(h: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """h with a share of its entries zeroed and the others scaled up, so that the mean stays.
+
+    Unlike torch's own dropout it draws from `generator`, so a seed decides everything.
+    """
+    kept = torch.rand(h.shape, generator=generator, device=h.device) >= share
+    return h * kept / (1 - share)
 
 
 @torch.no_grad()
 def predict(rnn: RNN, batches: Batches) -> tuple[Tensor, Tensor]:
     """Logits and targets (N, C) of all examples, in order."""
-    rnn.eval()
-    logits, targets = zip(*((rnn(ids), targets) for ids, targets in batches), strict=True)
+    logits, targets = zip(
+        *((rnn(rnn.embed(ids)), targets) for ids, targets in batches), strict=True
+    )
     return torch.cat(logits), torch.cat(targets)
 
 
@@ -217,7 +226,7 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
 
 
 def choose_device(device: str) -> str:
-    """"auto" becomes "cuda" where there is one, else "cpu".
+    """ "auto" becomes "cuda" where there is one, else "cpu".
 
     Raises:
         ValueError: another word, or "cuda" where torch finds none.

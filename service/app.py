@@ -43,7 +43,8 @@ class PromotedModel(bentoml.models.BentoModel):
     def resolve(self, *stores: Any) -> tuple[str, Classifier]:
         """The tag and the loaded model, verified against the digest that was stored with it.
 
-        BentoML calls this before it starts a worker, so a server with a damaged model ends there.
+        In a checkout BentoML calls this before it starts a worker too, so that a damaged model ends
+        the server, where a worker that cannot load it would be started again and again.
         """
         stored = super().resolve(*stores)
         classifier = Classifier.load(Path(stored.path), sha256=stored.info.metadata["sha256"])

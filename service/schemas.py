@@ -69,8 +69,10 @@ def _echo(value: Any) -> Any:
             return f"array of {len(value)}"
         case dict():
             return f"object of {len(value)}"
-        case _:
+        case int() | None:
             return value
+        case _:  # a float, which JSON may not know: NaN, Infinity
+            return str(value)
 
 
 class _Body(bentoml.IODescriptor):

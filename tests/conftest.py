@@ -1,6 +1,5 @@
 """A small but real model, trained once per test session, and a store that it is promoted in."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,14 +36,16 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = Recipe(hidden=32, batch=8, epochs=15, learning_rate=0.01)
     trained = train(examples, examples, vocabulary, recipe, device="cpu")
     directory = tmp_path_factory.mktemp("model") / "artifact"
-    matrices = {"W": trained.W, "U": trained.U, "V": trained.V}
-    save(Artifact(**matrices, vocabulary=vocabulary, languages=LANGUAGES), directory)
+    save(
+        Artifact(trained.W, trained.U, trained.V, vocabulary=vocabulary, languages=LANGUAGES),
+        directory,
+    )
     return directory
 
 
-@pytest.fixture()
-def home(artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+@pytest.fixture
+def home(artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A BENTOML_HOME of the test's own, with the small model published and promoted."""
     monkeypatch.setenv("BENTOML_HOME", str(tmp_path))
     store.promote(store.publish(artifact, labels={}, metadata={}, status="accepted"))
-    yield tmp_path
+    return tmp_path

@@ -115,6 +115,13 @@ def test_a_body_that_is_no_json_is_refused(server: Server, body: bytes) -> None:
     assert response.json()["detail"][0]["field"] == "body"
 
 
+def test_a_number_that_json_does_not_know_is_refused(server: Server) -> None:
+    response = server.http.post("/v1/classify", content=b'{"name": NaN}')
+
+    assert response.status_code == 400
+    assert response.json()["detail"][0]["value"].casefold() == "nan"
+
+
 def test_many_errors_are_counted_and_the_first_are_told(server: Server) -> None:
     refusal = ask(server, "classify_batch", {"names": [""] * 50}, status=400)
 

@@ -1,85 +1,35 @@
 """The embedded default: surnames read from the installed packages Faker and mimesis.
 
 Their data is read, not their random generators. Which lists are used, for what language, and what
-is left out of them and why, is data: builtin.toml.
+is left out of them and why, is data, in builtin.toml.
 """
 
 import hashlib
 import json
 import re
-import tomllib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import import_module
 from importlib.metadata import version
 from importlib.resources import files
+from math import floor, log2
 from typing import NamedTuple
-
-from pydantic import BaseModel, ConfigDict
 
 from model.text import normalise
 from pipeline.romanize import PACKAGES, romanize
+from pipeline.sources.catalogue import NameList, catalogue
 from pipeline.sources.protocol import DataError, Dropped, Provenance
 from pipeline.table import Record
 
-TABLE = files("pipeline") / "sources" / "builtin.toml"
 DECISIVE = (
     "sources/builtin.py",
     "sources/builtin.toml",
+    "sources/catalogue.py",
     "sources/romanization.toml",
     "romanize.py",
 )
 """The files of this package that decide, with the versions of others, what the records are."""
-
-
-class NameList(BaseModel):
-    """One list of one package; the head of the table says what each field means."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    faker: str = ""
-    mimesis: str = ""
-    attributes: tuple[str, ...] = ("last_names",)
-    drop: frozenset[str] = frozenset()
-    drop_pattern: str = "(?!)"  # found nowhere
-    without: tuple[str, ...] = ()
-    forms: tuple[tuple[str, str], ...] = (("$", ""),)
-
-    @property
-    def source(self) -> str:
-        """What the records of this list name as their source."""
-        return f"Faker {self.faker}" if self.faker else f"mimesis {self.mimesis}"
-
-
-class LanguageLists(BaseModel):
-    """All that the table says of one language."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    lists: tuple[NameList, ...]
-    feminine: tuple[tuple[str, str], ...] = ()
-
-
-class Catalogue(BaseModel):
-    """The whole table."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    max_names: int
-    minimum_names: int
-    kept_anyway: frozenset[str]
-    languages: dict[str, LanguageLists]
-    sets: dict[str, frozenset[str]]
-    excluded: dict[str, dict[str, str]]
-
-
-@cache
-def catalogue() -> Catalogue:
-    """The table in builtin.toml, checked."""
-    return Catalogue.model_validate(tomllib.loads(TABLE.read_text("utf-8")))
 
 
 class Entry(NamedTuple):
@@ -134,27 +84,25 @@ class BuiltinSource:
 
     def provenance(self) -> list[Provenance]:
         """The two packages that hold the names, and those that romanize them."""
-        names, spelled = "surnames", "romanized spellings"
         acknowledged = (
             'This project uses the universal romanizer software "uroman" written by Ulf Hermjakob, '
             "USC Information Sciences Institute (2015-2020)."
         )
-        return [
-            Provenance("Faker", version("Faker"), "MIT", names),
-            Provenance("mimesis", version("mimesis"), "MIT", names),
-            Provenance("uroman", version("uroman"), "MIT with acknowledgement", acknowledged),
-            Provenance("anyascii", version("anyascii"), "ISC", spelled),
-            Provenance("sudachipy", version("sudachipy"), "Apache-2.0", "Japanese readings"),
-            Provenance(
-                "sudachidict_core", version("sudachidict_core"), "Apache-2.0", "their words"
-            ),
-        ]
+        origins = (
+            ("Faker", "MIT", "surnames"),
+            ("mimesis", "MIT", "surnames"),
+            ("uroman", "MIT with acknowledgement", acknowledged),
+            ("anyascii", "ISC", "romanized spellings"),
+            ("sudachipy", "Apache-2.0", "reads Japanese"),
+            ("sudachidict_core", "Apache-2.0", "dictionary of Japanese readings"),
+        )
+        return [Provenance(name, version(name), licence, note) for name, licence, note in origins]
 
     def _records(self, language: str) -> Iterator[Record]:
         lists = catalogue().languages[language]
         entries = [entry for names in lists.lists for entry in _entries(names, self.dropped)]
         kept = _most_common(entries, self.max_names or catalogue().max_names)
-        masculine = _masculine_forms((entry.name for entry in entries), lists.feminine)
+        masculine = _masculine_forms([entry.name for entry in entries], lists.feminine)
         for name, weight, source in entries:
             if normalise(name) not in kept:
                 continue
@@ -168,7 +116,9 @@ def _entries(names: NameList, dropped: Dropped) -> list[Entry]:
     """A list's usable names in all their forms, with weights that add up to 1."""
     foreign = frozenset[str]().union(*(catalogue().sets[key] for key in names.without))
     weights: dict[str, float] = defaultdict(float)
-    for row, (name, weight) in enumerate(_read(names).items(), start=1):
+    for row, (name, weight) in enumerate(names.read().items(), start=1):
+        if names.only and name not in names.only:
+            continue  # the list stands in the table twice; the other entry judges this name
         if name in names.drop or re.search(names.drop_pattern, name):
             dropped.add("not a surname of the language", row)
         elif name in foreign:
@@ -181,43 +131,33 @@ def _entries(names: NameList, dropped: Dropped) -> list[Entry]:
     return [Entry(name, weight / total, names.source) for name, weight in weights.items()]
 
 
-def _read(names: NameList) -> dict[str, float]:
-    """The distinct names of a list as its package has them, with their weights (else all 1)."""
-    if names.faker:
-        provider = import_module(f"faker.providers.person.{names.faker}").Provider
-        parts = [getattr(provider, attribute) for attribute in names.attributes]
-    else:
-        person = files("mimesis") / "datasets" / names.mimesis / "person.json"
-        surnames = json.loads(person.read_text("utf-8"))["surnames"]
-        parts = list(surnames.values()) if isinstance(surnames, dict) else [surnames]
-    weights: dict[str, float] = {}
-    for part in parts:
-        weights |= part if isinstance(part, dict) else dict.fromkeys(part, 1.0)
-    return weights
-
-
 def _most_common(entries: Iterable[Entry], limit: int) -> set[str]:
-    """The normalised names to keep; among equal weights a hash decides, not the alphabet."""
+    """The normalised names to keep, those that weigh more first.
+
+    Names within a power of two tie; a hash decides among them, not the alphabet or a list's length.
+    """
     weights: dict[str, float] = defaultdict(float)
     for entry in entries:
         weights[normalise(entry.name)] += entry.weight
-    return set(sorted(weights, key=lambda name: (-weights[name], _digest(name)))[:limit])
+    rank = {name: (-floor(log2(weight)), _digest(name)) for name, weight in weights.items()}
+    return set(sorted(rank, key=rank.__getitem__)[:limit])
 
 
 def _digest(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()
 
 
-def _masculine_forms(names: Iterable[str], endings: Iterable[tuple[str, str]]) -> dict[str, str]:
+def _masculine_forms(names: Sequence[str], endings: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Each feminine form whose masculine form is among the names → that form.
 
     >>> _masculine_forms(["Παπαδόπουλος", "Παπαδοπούλου"], [("ου", "ος")])
     {'Παπαδοπούλου': 'Παπαδόπουλος'}
     """
-    by_skeleton = {_skeleton(name): name for name in names}
+    by_skeleton = {_skeleton(name): name for name in reversed(names)}  # the first one stays
     rules = [(_skeleton(feminine), _skeleton(masculine)) for feminine, masculine in endings]
     found: dict[str, str] = {}
-    for skeleton, name in by_skeleton.items():
+    for name in names:
+        skeleton = _skeleton(name)
         for feminine, masculine in rules:
             partner = by_skeleton.get(skeleton.removesuffix(feminine) + masculine)
             if skeleton.endswith(feminine) and partner:

@@ -20,8 +20,7 @@ _LEGACY = [
     *(f"cp{page}" for page in range(1250, 1258)),
     *("iso8859_2", "koi8_r", "cp932", "euc_jp", "cp949", "gb18030", "big5"),
 ]
-# ASCII cells ("Greek") say nothing of the encoding, and mislead the guess.
-_TELLING = re.compile(rb"[^,;\t\r\n]*[\x80-\xff][^,;\t\r\n]*")
+_CELL_END = re.compile(rb"[,;\t\r\n]+")
 _CHUNK = 1 << 20
 _SAMPLE = 1 << 18
 
@@ -53,8 +52,10 @@ def detect(stream: IO[bytes], where: str) -> str:
     decoder = codecs.getincrementaldecoder("utf-8")()
     sample, valid = b"", True
     while valid or (chunk and len(sample) < _SAMPLE):
-        if len(sample) < _SAMPLE:
-            sample += b"\n".join(_TELLING.findall(chunk)) + b"\n"
+        if len(sample) < _SAMPLE and not chunk.isascii():
+            # ASCII cells ("Greek") say nothing of the encoding, and mislead the guess.
+            cells = _CELL_END.split(chunk)
+            sample += b"\n".join(cell for cell in cells if not cell.isascii()) + b"\n"
         try:
             decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError:

@@ -23,6 +23,7 @@ Rows = Iterator[tuple[int, Cells]]  # numbered from 1; a row of titles that is n
 
 _DELIMITERS = ",;\t|"
 _HEAD = 1000  # rows looked at before the layout is settled
+_SEEN = 1000  # characters of a line looked at for the delimiter
 
 
 @dataclass
@@ -39,7 +40,7 @@ class FileSource:
     def records(self) -> Iterator[Record]:
         """Stream the rows; raises DataError where none can be read."""
         self.dropped = Dropped()
-        rows = self._rows()
+        rows = self._rows(self.dropped)
         head = list(islice(rows, _HEAD))
         layout = self._locate(head)
         read = 0
@@ -53,19 +54,21 @@ class FileSource:
 
     def fingerprint(self) -> str:
         """SHA-256 of the file, its label, and how it is to be read."""
-        with self.path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        how = (content, self.label, self.path.suffix.lower(), repr(self.columns), self.encoding)
+        how = (
+            self._sha256(),
+            self.label,
+            self.path.suffix.lower(),
+            repr(self.columns),
+            self.encoding,
+        )
         return hashlib.sha256(repr(how).encode()).hexdigest()
 
     def provenance(self) -> list[Provenance]:
         """The file, its content's hash, and how it was read."""
-        with self.path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        how = str(self._locate(list(islice(self._rows(), _HEAD))))
+        how = str(self._locate(list(islice(self._rows(Dropped()), _HEAD))))
         if self.path.suffix.lower() != ".parquet":
             how = f"{self.text_encoding}; {how}"
-        return [Provenance(self.label, version=f"sha256:{content}", note=how)]
+        return [Provenance(self.label, version=f"sha256:{self._sha256()}", note=how)]
 
     @cached_property
     def text_encoding(self) -> str:
@@ -75,8 +78,12 @@ class FileSource:
         with self.path.open("rb") as file:
             return detect(file, self.label)
 
-    def _rows(self) -> Rows:
-        return READERS[self.path.suffix.lower()](self)
+    def _sha256(self) -> str:
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _rows(self, dropped: Dropped) -> Rows:
+        return READERS[self.path.suffix.lower()](self, dropped)
 
     def _locate(self, head: list[tuple[int, Cells]]) -> Layout:
         if not head:
@@ -103,7 +110,7 @@ class FileSource:
         return Record(name, language, amount, source=self.label)
 
 
-def _read_csv(source: FileSource) -> Rows:
+def _read_csv(source: FileSource, dropped: Dropped) -> Rows:
     with source.path.open(encoding=source.text_encoding, errors="replace", newline="") as file:
         delimiter = "\t"
         if source.path.suffix.lower() == ".csv":
@@ -118,12 +125,12 @@ def _read_csv(source: FileSource) -> Rows:
             except StopIteration:
                 return
             except csv.Error:
-                source.dropped.add("broken quoting", number)
+                dropped.add("broken quoting", number)
                 continue
             if cells:
                 yield number, cells
             else:
-                source.dropped.add("blank line", number)
+                dropped.add("blank line", number)
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -134,24 +141,24 @@ def _delimiter(lines: list[str]) -> str:
     """
 
     def agreeing(delimiter: str) -> int:
-        rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
-        widths = Counter(len(cells) for cells in rows if len(cells) > 1)
+        rows = (csv.reader([line[:_SEEN]], delimiter=delimiter) for line in lines)
+        widths = Counter(len(cells) for cells in chain.from_iterable(rows) if len(cells) > 1)
         return max(widths.values(), default=0)
 
     return max(_DELIMITERS, key=agreeing)
 
 
-def _read_json_lines(source: FileSource) -> Rows:
+def _read_json_lines(source: FileSource, dropped: Dropped) -> Rows:
     titles: list[str] = []
     with source.path.open(encoding=source.text_encoding, errors="replace") as file:
         for number, line in enumerate(file, 1):
             try:
                 item = json.loads(line)
             except (ValueError, RecursionError):
-                source.dropped.add("not JSON", number)
+                dropped.add("not JSON", number)
                 continue
             if not isinstance(item, dict):
-                source.dropped.add("not a JSON object", number)
+                dropped.add("not a JSON object", number)
                 continue
             if not titles:
                 titles = list(item)
@@ -159,7 +166,7 @@ def _read_json_lines(source: FileSource) -> Rows:
             yield number, [_cell(item.get(title)) for title in titles]
 
 
-def _read_parquet(source: FileSource) -> Rows:
+def _read_parquet(source: FileSource, dropped: Dropped) -> Rows:
     try:
         file = pq.ParquetFile(source.path)
     except pa.ArrowInvalid as error:
@@ -177,7 +184,7 @@ def _cell(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-READERS: dict[str, Callable[[FileSource], Rows]] = {
+READERS: dict[str, Callable[[FileSource, Dropped], Rows]] = {
     ".csv": _read_csv,
     ".tsv": _read_csv,
     ".jsonl": _read_json_lines,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from zlib import error as ZlibError  # noqa: N812
+from zlib import error as ZlibError
 
 from pipeline.sources.encoding import detect
 from pipeline.sources.protocol import DataError, Dropped, Provenance

@@ -1,0 +1,25 @@
+"""Labelled names from a file, to judge a model on."""
+
+from model.text import normalise
+from pipeline.languages import resolve
+from pipeline.sources import open_sources
+from pipeline.sources.protocol import DataError
+from pipeline.workspace import workspace
+
+
+def read_labelled(file: str) -> tuple[list[str], list[str]]:
+    """The readable names of a file or URL and the codes of their labels, row by row.
+
+    Raises:
+        DataError: the file cannot be read, or holds no readable name.
+    """
+    [source] = open_sources([file], cache=workspace() / "downloads")
+    rows = [
+        (record.name, resolve(record.language).code)
+        for record in source.records()
+        if normalise(record.name) and record.language.strip()
+    ]
+    if not rows:
+        raise DataError(f"{file} holds no row with a readable name and a label")
+    names, labels = zip(*rows, strict=True)
+    return list(names), list(labels)

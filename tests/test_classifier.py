@@ -1,0 +1,100 @@
+"""What is served, against the reference recurrence, one record and one symbol at a time."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model import reference
+from model.artifact import load
+from model.classifier import CHUNK, Classifier, check_name
+from model.rnn import RNN
+from model.text import normalise
+
+NAMES = [
+    "Kowalski",
+    "Li",
+    "Παπαδόπουλος",
+    "Иванов",
+    "田中",
+    "O'Neill",
+    "Ñandú-Gómez",
+    "x" * 100,
+    "k",
+]
+
+
+@pytest.fixture(scope="module")
+def classifier(artifact: Path) -> Classifier:
+    return Classifier.load(artifact)
+
+
+def by_reference(classifier: Classifier, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    model = classifier.artifact
+    W, U, V = (matrix.astype(np.float64) for matrix in (model.W, model.U, model.V))
+    *_, h = reference.states(W, U, reference.features(model.vocabulary, normalise(name)))
+    return reference.probabilities(V, h, model.temperature)
+
+
+def test_a_batch_equals_one_at_a_time_equals_the_reference(classifier: Classifier) -> None:
+    batch = classifier.probabilities(NAMES)
+    for name, row in zip(NAMES, batch, strict=True):
+        np.testing.assert_allclose(row, classifier.probabilities([name])[0], atol=1e-5)
+        np.testing.assert_allclose(row, by_reference(classifier, name), atol=1e-5)
+
+
+@settings(deadline=None, max_examples=30)
+@given(names=st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=20))
+def test_whatever_the_names(classifier: Classifier, names: list[str]) -> None:
+    batch = classifier.probabilities(names)
+    np.testing.assert_allclose(batch.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(batch[-1], by_reference(classifier, names[-1]), atol=1e-5)
+
+
+def test_more_names_than_a_chunk_come_back_in_order(classifier: Classifier) -> None:
+    names = NAMES * (CHUNK // len(NAMES) + 2)
+    batch = classifier.probabilities(names)
+    np.testing.assert_allclose(batch[: len(NAMES)], batch[len(NAMES) : 2 * len(NAMES)], atol=1e-5)
+    np.testing.assert_allclose(batch[-len(NAMES) :], batch[: len(NAMES)], atol=1e-5)
+
+
+def test_numpy_and_torch_agree(classifier: Classifier, artifact: Path) -> None:
+    model = load(artifact)
+    rnn = RNN(len(model.vocabulary), len(model.W), len(model.V))
+    with torch.no_grad():
+        rnn.W.copy_(torch.from_numpy(model.W))
+        rnn.U.copy_(torch.from_numpy(model.U.T))
+    ids = model.vocabulary.encode([normalise(name) for name in NAMES]).ids
+    h = rnn.embed(torch.from_numpy(ids)).detach().numpy()
+    np.testing.assert_allclose(classifier.embed(NAMES), h, atol=1e-5)
+
+
+def test_no_names_give_no_answers(classifier: Classifier) -> None:
+    assert classifier.classify([]) == []
+    assert classifier.probabilities([]).shape == (0, 4)
+
+
+def test_answers_are_ranked_and_echo_the_name(classifier: Classifier) -> None:
+    [answer, short] = classifier.classify(["KOWALSKI", "田中"]), classifier.classify(["田中"], 2)
+    probabilities = [language["probability"] for language in answer[0]["languages"]]
+    assert answer[0]["name"] == "KOWALSKI"
+    assert answer[0]["languages"][0]["language"] == "Polish"
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert len(probabilities) == 4
+    assert len(short[0]["languages"]) == 2
+    assert short[0]["languages"][0]["code"] == "ja"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "\u200b", "\ud800"])
+def test_a_name_with_nothing_to_read_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="without a readable character"):
+        check_name(name)
+
+
+def test_a_name_that_is_too_long_is_refused_with_its_length() -> None:
+    check_name("x" * 100)
+    with pytest.raises(ValueError, match="101 characters; expected at most 100"):
+        check_name("x" * 101)

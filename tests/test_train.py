@@ -1,0 +1,122 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from model.vocabulary import Vocabulary
+from pipeline.train import (
+    Batches,
+    Epoch,
+    Examples,
+    Recipe,
+    Trained,
+    choose_device,
+    corrupt,
+    drop,
+    fit_temperature,
+    train,
+)
+
+RECIPE = Recipe(hidden=16, batch=4, epochs=6, learning_rate=0.02)
+ENDINGS = {"ski": 0, "opoulos": 1}
+
+
+def made_up(stems: str) -> Examples:
+    """Names whose ending gives their language away."""
+    names = [stem + ending for stem in stems.split() for ending in ENDINGS]
+    targets = np.eye(2, dtype=np.float32)[[i % 2 for i in range(len(names))]]
+    return Examples(names, targets)
+
+
+TRAINING = made_up("kowal now lewand zielin kamin papad nikol georg vlach makr")
+HELD_OUT = made_up("wis szyman dimitr oikon")
+
+
+def run(recipe: Recipe = RECIPE, **options: object) -> Trained:
+    vocabulary = Vocabulary.fit(TRAINING.names, min_count=1)
+    return train(TRAINING, HELD_OUT, vocabulary, recipe, device="cpu", **options)  # type: ignore[arg-type]
+
+
+def test_it_learns_what_there_is_to_learn() -> None:
+    trained = run()
+    assert trained.curve[-1].validation_accuracy == 1.0
+    assert trained.curve[-1].validation_loss < trained.curve[0].validation_loss
+    assert not trained.U[:, 0].any(), "nothing stays nothing"
+
+
+def test_a_seed_decides_everything() -> None:
+    first, same, other = run(), run(), run(dataclasses.replace(RECIPE, seed=1))
+    assert first.curve == same.curve
+    for name in "WUV":
+        np.testing.assert_array_equal(getattr(first, name), getattr(same, name))
+    assert first.curve != other.curve
+
+
+def test_training_ends_when_validation_gets_no_better_and_keeps_the_best_epoch() -> None:
+    mislabelled = Examples(HELD_OUT.names, HELD_OUT.targets[:, ::-1].copy())
+    seen: list[Epoch] = []
+    vocabulary = Vocabulary.fit(TRAINING.names, min_count=1)
+    recipe = dataclasses.replace(RECIPE, epochs=40, patience=3)
+    trained = train(TRAINING, mislabelled, vocabulary, recipe, device="cpu", on_epoch=seen.append)
+    best = min(seen, key=lambda epoch: epoch.validation_loss)
+    assert seen == trained.curve
+    assert len(seen) == best.epoch + 3 < 40
+
+
+def test_an_epoch_holds_every_example_once_in_batches_of_like_length() -> None:
+    vocabulary = Vocabulary.fit(TRAINING.names, min_count=1)
+    batches = Batches(TRAINING, vocabulary, 3, torch.device("cpu"))
+    epoch = list(batches.shuffled(torch.Generator().manual_seed(0)))
+    assert len(epoch) == len(batches) == 7
+    whole = [ids.any(dim=2) for ids, _ in epoch]
+    assert sum(len(ids) for ids, _ in epoch) == len(TRAINING.names)
+    assert all(steps[:, 0].any() for steps in whole), "no step is padding for all"
+    lengths = sorted(length for steps in whole for length in steps.sum(1).tolist())
+    assert lengths == sorted(len(name) + 2 for name in TRAINING.names)
+
+
+def test_corruption_drops_ngrams_and_blurs_characters_in_the_asked_share() -> None:
+    vocabulary = Vocabulary.fit(["ab"], order=2, marks=False, min_count=1)
+    ids = torch.from_numpy(vocabulary.encode(["ab"] * 5000).ids)
+    recipe = Recipe(ngrams=2, ngram_dropout=0.3, symbol_dropout=0.1)
+    generator = torch.Generator().manual_seed(0)
+    seen = corrupt(ids, torch.from_numpy(vocabulary.fallback), recipe, generator)
+    features = np.array(vocabulary.features)[seen.numpy()]
+    assert np.mean(features[:, 1, 1] == "<nothing>") == pytest.approx(0.3, abs=0.03)
+    assert np.mean(features[:, :, 0] == "<LATIN>") == pytest.approx(0.1, abs=0.02)
+
+
+def test_dropout_keeps_the_mean() -> None:
+    h = drop(torch.ones(200, 200), 0.4, torch.Generator().manual_seed(0))
+    assert (h == 0).float().mean().item() == pytest.approx(0.4, abs=0.01)
+    assert h.mean().item() == pytest.approx(1.0, abs=0.02)
+
+
+def test_temperature_undoes_overconfidence() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(20_000, 3, generator=generator)
+    truth = torch.multinomial(logits.softmax(1), 1, generator=generator).flatten()
+    targets = torch.nn.functional.one_hot(truth, 3).float()
+    assert fit_temperature(logits * 2.5, targets) == pytest.approx(2.5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("hidden", 0, "hidden is 0, expected at least 1"),
+        ("dropout", 1.0, "dropout is 1.0, expected from 0 to below 1"),
+        ("learning_rate", 0.0, "learning_rate is 0.0, expected above 0"),
+        ("truncate", 0, "truncate is 0, expected >= 1"),
+    ],
+)
+def test_a_recipe_out_of_range_names_the_value(field: str, value: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Recipe(**{field: value})  # type: ignore[arg-type]
+
+
+def test_devices() -> None:
+    assert choose_device("cpu") == "cpu"
+    assert choose_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(ValueError, match="'tpu', expected 'auto', 'cpu' or 'cuda'"):
+        choose_device("tpu")

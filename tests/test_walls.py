@@ -1,0 +1,60 @@
+"""The import walls between the rooms (docs/design.md): by reading the code, and by running it."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+OURS = {"model", "pipeline", "service"}
+ROOMS = [path.relative_to(ROOT) for room in sorted(OURS) for path in (ROOT / room).rglob("*.py")]
+
+# Who alone may import what; the standard library and what is not listed here is free to the
+# pipeline and the service, but not to the model.
+DOORS = {
+    "torch": {"model/rnn.py", "pipeline/train.py"},
+    "prefect": {"pipeline/flows.py"},
+    "bentoml": {"pipeline/store.py", "service/app.py", "service/schemas.py"},
+}
+MODEL_MAY = {"numpy", "torch", "safetensors", "model", *sys.stdlib_module_names}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The top-level packages that a file imports anywhere in it."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield str(node.module).partition(".")[0]
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=str)
+def test_no_file_looks_through_a_wall(path: Path) -> None:
+    room, found = path.parts[0], set(imports(path))
+    may = {"model": {"model"}, "pipeline": {"model", "pipeline"}, "service": {"model", "service"}}
+    assert found & OURS <= may[room]
+    for package, doors in DOORS.items():
+        assert package not in found or path.as_posix() in doors
+    if room == "model":
+        assert found <= MODEL_MAY
+
+
+@pytest.mark.parametrize(
+    ("module", "never"),
+    [
+        ("service.app", {"torch", "prefect", "pipeline", "sklearn", "pandas"}),
+        ("model.classifier", {"torch", "prefect", "bentoml", "pipeline", "service"}),
+        ("pipeline.train", {"prefect", "bentoml", "service", "pydantic"}),
+        ("pipeline.cli", {"torch", "prefect", "bentoml", "service"}),
+    ],
+)
+def test_what_a_module_loads_in_the_end(module: str, never: set[str]) -> None:
+    script = f"import sys, {module}; print(*(m for m in sys.modules if '.' not in m))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not never & set(done.stdout.split())
