@@ -76,7 +76,7 @@ class RNN(nn.Module):
         B, T, G = ids.shape
         flat = ids.transpose(0, 1).reshape(T * B, G)
         inputs = F.embedding_bag(flat, self.U, mode="sum", padding_idx=NOTHING)
-        h: Tensor = Recurrence.apply(self.W, inputs.view(T, B, -1), truncate)
+        h: Tensor = Recurrence.apply(self.W, inputs.view(T, B, -1), truncate)  # type: ignore[no-untyped-call]
         return h
 
     def forward(self, h: Tensor) -> Tensor:

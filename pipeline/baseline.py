@@ -22,7 +22,9 @@ def fit_baseline(names: Sequence[str], targets: Floats) -> Pipeline:
         MultinomialNB(alpha=0.1),
     )
     model.fit(
-        [names[i] for i in row], language, multinomialnb__sample_weight=targets[row, language]
+        [names[i] for i in row.tolist()],
+        language,
+        multinomialnb__sample_weight=targets[row, language],
     )
     return model
 

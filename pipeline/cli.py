@@ -60,6 +60,7 @@ def train(
     name_column: Annotated[str | None, typer.Option(help="Title or number of the column.")] = None,
     language_column: Annotated[str | None, typer.Option(help="Title or number.")] = None,
     weight_column: Annotated[str | None, typer.Option(help="Title or number.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of text files, like utf-8.")] = None,
     epochs: Annotated[int | None, typer.Option(help="At most so many passes.")] = None,
     hidden: Annotated[int | None, typer.Option(help="H, the size of a name's embedding.")] = None,
     ngrams: Annotated[
@@ -73,14 +74,15 @@ def train(
     from pipeline.config import Config
     from pipeline.flows import quiet_prefect, training
 
-    columns = {
+    reading = {
         "name_column": name_column,
         "language_column": language_column,
         "weight_column": weight_column,
+        "encoding": encoding,
     }
     recipe = {"epochs": epochs, "hidden": hidden, "ngrams": ngrams, "seed": seed}
     overrides: dict[str, Any] = {
-        "ingest": _given(columns) | {"sources": source},
+        "ingest": _given(reading) | {"sources": source},
         "training": _given(recipe),
         **_given({"device": device}),
     }
@@ -311,3 +313,7 @@ def _console() -> Console:
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were given on the command line."""
     return {key: value for key, value in options.items() if value is not None}
+
+
+if __name__ == "__main__":
+    main()

@@ -24,6 +24,8 @@ class IngestConfig(Stage):
     name_column: str | None = None
     language_column: str | None = None
     weight_column: str | None = None
+    encoding: str | None = None
+    """Of text files; None to have it found."""
     min_names: int = Field(20, ge=1)
     """A language with fewer distinct names is dropped, and reported."""
 

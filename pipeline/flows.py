@@ -16,6 +16,7 @@ from typing import Any
 
 from prefect import flow, get_run_logger, settings, task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
+from prefect.client.schemas.objects import State
 
 from pipeline import judgement, stages
 from pipeline.config import Config, GateConfig, IngestConfig, SplitConfig
@@ -58,7 +59,12 @@ def training(config: Config) -> Outcome:
     return Outcome(tag, decision.accepted, decision.reason, metrics)
 
 
-@task(retries=3, retry_delay_seconds=[1, 5, 20])
+def _may_pass(task: object, run: object, state: State[Any]) -> bool:
+    """A network that fails may recover; data that cannot be used stays so."""
+    return not isinstance(state.result(raise_on_failure=False), ValueError)
+
+
+@task(retries=3, retry_delay_seconds=[1, 5, 20], retry_condition_fn=_may_pass)
 def locate(config: IngestConfig) -> list[Source]:
     """Open the sources; what lies behind a URL is fetched, and fetched again if that fails."""
     sources = stages.locate(config)
@@ -165,9 +171,18 @@ def quiet_prefect() -> Iterator[None]:
     with settings.temporary_settings(changed):
         # What the run says is wanted; what Prefect says of its own server is not.
         logging.getLogger("prefect").setLevel(logging.WARNING)
-        for logger in ("prefect.flow_runs", "prefect.task_runs"):
-            logging.getLogger(logger).setLevel(logging.INFO)
+        for name in ("prefect.flow_runs", "prefect.task_runs"):
+            logger = logging.getLogger(name)
+            logger.setLevel(logging.INFO)
+            logger.addFilter(_without_traceback)
         yield
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """A user's mistake is told in a sentence; our own mistakes keep their traceback."""
+    if record.exc_info and isinstance(record.exc_info[1], ValueError):
+        record.exc_info = None
+    return True
 
 
 def _log_epochs(epochs: int) -> Callable[[Epoch], None]:

@@ -1,6 +1,7 @@
 """May a freshly trained model be served? The decision and its reasons."""
 
 from dataclasses import asdict, dataclass
+from math import sqrt
 from typing import Any
 
 from pipeline.config import GateConfig
@@ -32,14 +33,17 @@ def judge(
 ) -> Decision:
     """Refuse what is below a floor, loses to the baseline, or is worse than the champion.
 
+    It loses to the baseline when it is less accurate by more than two standard errors.
+
     `champion` is (the challenger, the champion) on the same test names, those whose labels both
     models know; None where nothing is promoted yet, or no label is shared.
     """
     failures = _below_floors(challenger, config)
-    if challenger.accuracy < baseline.accuracy:
+    chance = 2 * sqrt(baseline.accuracy * (1 - baseline.accuracy) / baseline.n)
+    if challenger.accuracy < baseline.accuracy - chance:
         failures.append(
             f"accuracy {challenger.accuracy:.3f} is below the n-gram baseline's "
-            f"{baseline.accuracy:.3f}"
+            f"{baseline.accuracy:.3f} by more than chance on {baseline.n} rows"
         )
     if champion is not None:
         failures += _worse_than(*champion, config)

@@ -40,6 +40,7 @@ def locate(config: IngestConfig) -> list[Source]:
         name_column=config.name_column,
         language_column=config.language_column,
         weight_column=config.weight_column,
+        encoding=config.encoding,
     )
     return open_sources(config.sources, options=options, cache=workspace() / "downloads")
 

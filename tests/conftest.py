@@ -36,10 +36,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = Recipe(hidden=32, batch=8, epochs=15, learning_rate=0.01)
     trained = train(examples, examples, vocabulary, recipe, device="cpu")
     directory = tmp_path_factory.mktemp("model") / "artifact"
-    save(
-        Artifact(trained.W, trained.U, trained.V, vocabulary=vocabulary, languages=LANGUAGES),
-        directory,
-    )
+    save(Artifact(trained.W, trained.U, trained.V, vocabulary, LANGUAGES), directory)
     return directory
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from pipeline.languages import Language, fold, resolve
+from model.artifact import Language
+from pipeline.languages import fold, resolve
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from model.rnn import RNN, Recurrence
 
 
 def fused(W: Tensor, inputs: Tensor, truncate: int | None = None) -> Tensor:
-    h: Tensor = Recurrence.apply(W, inputs, truncate)
+    h: Tensor = Recurrence.apply(W, inputs, truncate)  # type: ignore[no-untyped-call]
     return h
 
 
