@@ -2,13 +2,14 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
 BIN := .venv/bin
+HOST ?= 127.0.0.1
 PORT ?= 3000
 export BENTOML_DO_NOT_TRACK := True
 
-.PHONY: help setup serve test check bench
+.PHONY: help setup serve test lint check bench
 
 help:
-	@echo "make serve   train on the embedded names if no model is promoted yet, serve on port $(PORT)"
+	@echo "make serve   train on the embedded names if no model is promoted yet, serve on $(HOST):$(PORT)"
 	@echo "make test    run the tests"
 	@echo "make check   ruff, mypy and the tests"
 	@echo "make bench   benchmarks, printed as tables"
@@ -22,16 +23,17 @@ setup: .venv/installed
 
 serve: setup
 	@$(BIN)/namelang models show > /dev/null 2>&1 || $(BIN)/namelang train
-	$(BIN)/bentoml serve service.app:Namelang --port $(PORT)
+	$(BIN)/bentoml serve service.app:Namelang --host $(HOST) --port $(PORT)
 
 test: setup
 	$(BIN)/pytest
 
-check: setup
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+
+check: lint test
 
 bench: setup
 	$(BIN)/python -m bench

@@ -42,11 +42,11 @@ class Recipe:
     marks: bool = True
     min_count: int = 2
     """How often an n-gram must occur in the training names to get a column of U."""
-    epochs: int = 20
+    epochs: int = 12
     batch: int = 256
     learning_rate: float = 3e-3
     """The peak of the one-cycle schedule."""
-    weight_decay: float = 0.01
+    weight_decay: float = 0.2
     dropout: float = 0.4
     """Share of h's entries that a training step does not see."""
     ngram_dropout: float = 0.45
