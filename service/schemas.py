@@ -1,5 +1,6 @@
 """What goes over the wire: request bodies, answers, and the refusal of a bad request."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 import bentoml
@@ -44,17 +45,20 @@ class Refusal(JSONResponse):
     The body goes to the caller, whose names these are, and nowhere else.
     """
 
-    def __init__(self, error: ValidationError) -> None:
+    def __init__(self, error: ValidationError, fields: Iterable[str]) -> None:
         errors = error.errors(include_url=False, include_context=False)
-        detail = [_explain(**error) for error in errors[:MAX_ERRORS]]
+        detail = [_explain(fields, **error) for error in errors[:MAX_ERRORS]]
         super().__init__(
             {"error": f"invalid request: {len(errors)} error(s)", "detail": detail}, 400
         )
 
 
-def _explain(loc: tuple[int | str, ...], msg: str, input: Any, **_: Any) -> dict[str, Any]:
+def _explain(
+    fields: Iterable[str], *, type: str, loc: tuple[int | str, ...], msg: str, input: Any, **_: Any
+) -> dict[str, Any]:
     field = "".join(f"[{part}]" if isinstance(part, int) else part for part in loc)
-    expected = msg.removeprefix("Value error, ")
+    unknown = type == "extra_forbidden"
+    expected = f"no field but {', '.join(fields)}" if unknown else msg.removeprefix("Value error, ")
     return {"field": field or "body", "value": _echo(input), "expected": expected}
 
 
@@ -90,7 +94,7 @@ class _Body(bentoml.IODescriptor):
         try:
             return cls.model_validate_json(await request.body())
         except ValidationError as error:
-            return Refusal(error)
+            return Refusal(error, cls.model_fields)
 
 
 class ClassifyRequest(_Body):
