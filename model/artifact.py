@@ -19,11 +19,15 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from model.conformal import Conformal
+from model.familiarity import Familiarity
 from model.text import NORMALISATION_VERSION
 from model.vocabulary import Vocabulary
 
 SCHEMA_VERSION = 1
 WEIGHTS, RECORD = "weights.safetensors", "model.json"
+
+_AS_THEY_ARE = ("temperature", "evidence_sha256", "data", "training", "metrics", "libraries")
 
 Floats = NDArray[np.float32]
 
@@ -53,6 +57,11 @@ class Artifact:
     languages: tuple[Language, ...]
     temperature: float = 1.0
     """Logits are divided by it; fitted on validation names."""
+    familiarity: Familiarity | None = None
+    conformal: Conformal | None = None
+    """With `familiarity`, what it takes to give a verdict; a model that is served has both."""
+    evidence_sha256: str | None = None
+    """Of `evidence.json` beside the record; None where the training names do not travel along."""
     data: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -89,11 +98,9 @@ def save(artifact: Artifact, directory: Path) -> str:
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "vocabulary": asdict(artifact.vocabulary),
         "languages": [asdict(language) for language in artifact.languages],
-        "temperature": artifact.temperature,
-        "data": dict(artifact.data),
-        "training": dict(artifact.training),
-        "metrics": dict(artifact.metrics),
-        "libraries": dict(artifact.libraries),
+        "familiarity": artifact.familiarity and artifact.familiarity.to_dict(),
+        "conformal": artifact.conformal and artifact.conformal.to_dict(),
+        **{name: getattr(artifact, name) for name in _AS_THEY_ARE},
     }
     partial = directory.with_name(f".{directory.name}.{os.getpid()}")
     partial.mkdir(parents=True)
@@ -123,13 +130,17 @@ def load(directory: Path, *, sha256: str | None = None) -> Artifact:
         )
     try:
         tensors = load_tensors(weights)
+        vocabulary = Vocabulary.from_dict(record["vocabulary"])
+        familiarity, conformal = record["familiarity"], record["conformal"]
         return Artifact(
             W=tensors["W"],
             U=tensors["U"],
             V=tensors["V"],
-            vocabulary=Vocabulary.from_dict(record["vocabulary"]),
+            vocabulary=vocabulary,
             languages=tuple(Language(**language) for language in record["languages"]),
-            **{k: record[k] for k in ("temperature", "data", "training", "metrics", "libraries")},
+            familiarity=familiarity and Familiarity.from_dict(familiarity, vocabulary),
+            conformal=conformal and Conformal.from_dict(conformal),
+            **{name: record[name] for name in _AS_THEY_ARE},
         )
     except (KeyError, TypeError, SafetensorError) as error:
         raise ArtifactError(f"{directory} is not a whole artifact: {error!r}") from error

@@ -1,17 +1,24 @@
-"""Names in, probabilities out, with NumPy alone: what the service and the command line run.
+"""Names in, honest answers out, with NumPy alone: what the service and the command line run.
 
 Shapes: N names, B names of one chunk, T steps, G n-gram order, H hidden, C languages.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Self, TypedDict
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.artifact import Artifact, Language, load
+from model.answer import Answer, Explanation, LanguageProbability, TraceStep
+from model.artifact import Artifact, ArtifactError, Language, load
+from model.context import Context
+from model.evidence import Evidence, Neighbourhood
+from model.familiarity import Reading
 from model.text import normalise
+from model.trace import trace
+from model.verdict import Judgement, judge
 from model.vocabulary import Ids
 
 MAX_NAME_LENGTH = 100
@@ -20,29 +27,28 @@ MAX_NAME_LENGTH = 100
 CHUNK = 512
 """Names that go through the recurrence together: enough for BLAS, few enough for the cache."""
 
+COVERAGE = 0.9
+"""How often the set of languages holds the true one, unless asked otherwise."""
+
 Floats = NDArray[np.float32]
 
 
-class LanguageProbability(TypedDict):
-    """One line of an answer."""
+class Judged(NamedTuple):
+    """What the model makes of N names."""
 
-    code: str
-    language: str
-    probability: float
-
-
-class Answer(TypedDict):
-    """A name as it was sent, and its languages, the most probable first."""
-
-    name: str
-    languages: list[LanguageProbability]
+    h: Floats  # (N, H)
+    probabilities: Floats  # (N, C), in the caller's context
+    sets: NDArray[np.bool_]  # (N, C)
+    familiarity: NDArray[np.float64]  # (N,)
+    judgements: list[Judgement]  # N
 
 
 class Classifier:
     """A model ready to answer."""
 
-    def __init__(self, artifact: Artifact) -> None:
+    def __init__(self, artifact: Artifact, evidence: Evidence | None = None) -> None:
         self.artifact = artifact
+        self.evidence = evidence
         self.languages: tuple[Language, ...] = artifact.languages
         self.vocabulary = artifact.vocabulary
         # Transposed once: a batch holds records as rows, so h W' and gathered columns of U.
@@ -52,50 +58,153 @@ class Classifier:
 
     @classmethod
     def load(cls, directory: Path, *, sha256: str | None = None) -> Self:
-        """Read and verify an artifact.
+        """Read and verify an artifact, with its evidence where it has some.
 
         Raises:
             ArtifactError: it is not whole, or not the one that `sha256` names.
         """
-        return cls(load(directory, sha256=sha256))
+        artifact = load(directory, sha256=sha256)
+        if artifact.evidence_sha256 is None:
+            return cls(artifact)
+        return cls(artifact, Evidence.load(directory, sha256=artifact.evidence_sha256))
 
     def embed(self, names: Sequence[str]) -> Floats:
-        """h_T (N, H) of each name, in the order given.
-
-        Names are taken by length, so that those of a chunk need little padding.
-        """
-        readable = [normalise(name) for name in names]
+        """h_T (N, H) of each name, in the order given."""
         h = np.zeros((len(names), self._W.shape[0]), np.float32)
-        for rows in _chunks(readable):
-            h[rows] = self._last_states(self.vocabulary.encode([readable[i] for i in rows]).ids)
+        for rows, ids in self._encoded(names):
+            h[rows] = self._last_states(ids)
         return h
 
     def probabilities(self, names: Sequence[str]) -> Floats:
         """(N, C) the probability of each language for each name; rows add up to 1."""
-        logits = self.embed(names) @ self._V
+        return self._softmax(self.embed(names))
+
+    def judge(
+        self, names: Sequence[str], *, coverage: float = COVERAGE, context: Context | None = None
+    ) -> Judged:
+        """Probabilities, sets and verdicts of names.
+
+        In a `context` the sets hold no language that cannot be; their coverage is then as good as
+        the caller's prior.
+
+        Raises:
+            ArtifactError: the model was never calibrated.
+            ValueError: the coverage is out of range.
+        """
+        familiarity, conformal = self.artifact.familiarity, self.artifact.conformal
+        if familiarity is None or conformal is None:
+            raise ArtifactError("the model was never calibrated: it can give no verdict")
+        h = np.zeros((len(names), self._W.shape[0]), np.float32)
+        reading = Reading(
+            np.zeros(len(names)), np.zeros(len(names), bool), np.zeros(len(names), bool)
+        )
+        for rows, ids in self._encoded(names):
+            h[rows] = self._last_states(ids)
+            for whole, part in zip(reading, familiarity.read(ids), strict=True):
+                whole[rows] = part
+        probabilities = self._softmax(h)
+        if context is not None:
+            probabilities = context.adjust(probabilities)
+        sets = conformal.sets(probabilities, coverage) & (probabilities > 0)
+        return Judged(h, probabilities, sets, reading.familiarity, judge(reading, sets))
+
+    def classify(
+        self,
+        names: Sequence[str],
+        top_k: int | None = None,
+        *,
+        coverage: float = COVERAGE,
+        context: Context | None = None,
+    ) -> list[Answer]:
+        """The answer for each name, with all languages, or only the `top_k` most probable.
+
+        Raises:
+            ArtifactError, ValueError: as `judge`.
+        """
+        return self._answers(names, top_k, self.judge(names, coverage=coverage, context=context))
+
+    def explain(
+        self,
+        names: Sequence[str],
+        top_k: int | None = None,
+        *,
+        coverage: float = COVERAGE,
+        context: Context | None = None,
+        neighbours: int = 5,
+    ) -> list[Explanation]:
+        """The answer for each name and what it rests on.
+
+        The trace shows the model's own belief after each symbol, whatever the context.
+
+        Raises:
+            ArtifactError, ValueError: as `judge`; a name has nothing to read.
+        """
+        judged = self.judge(names, coverage=coverage, context=context)
+        known = self.evidence
+        nearest = self._neighbourhood.nearest(names, judged.h, neighbours) if known else None
+        return [
+            Explanation(
+                **answer,
+                familiarity=float(judged.familiarity[i]),
+                on_lists=None if known is None else known.records(name),
+                nearest=None if nearest is None else nearest[i],
+                trace=[
+                    TraceStep(symbol=step.symbol, languages=self._ranked(step.probabilities, top_k))
+                    for step in trace(self.artifact, name).steps
+                ],
+                embedding=judged.h[i].tolist(),
+            )
+            for i, (name, answer) in enumerate(
+                zip(names, self._answers(names, top_k, judged), strict=True)
+            )
+        ]
+
+    @cached_property
+    def _neighbourhood(self) -> Neighbourhood:
+        """The known names by their embeddings; made on first use, in about a second for 40,000."""
+        evidence = self.evidence or Evidence({})
+        return Neighbourhood(evidence, self.embed(evidence.names))
+
+    def _answers(self, names: Sequence[str], top_k: int | None, judged: Judged) -> list[Answer]:
+        return [
+            Answer(
+                name=name,
+                verdict=judgement.verdict,
+                reason=judgement.reason,
+                set=[self.languages[c].code for c in np.argsort(-row, kind="stable") if inside[c]],
+                languages=self._ranked(row, top_k),
+            )
+            for name, row, inside, judgement in zip(
+                names, judged.probabilities, judged.sets, judged.judgements, strict=True
+            )
+        ]
+
+    def _ranked(self, row: Floats, top_k: int | None) -> list[LanguageProbability]:
+        """A row (C,) of probabilities in words, the highest first."""
+        return [
+            LanguageProbability(
+                code=self.languages[c].code,
+                language=self.languages[c].name,
+                probability=float(row[c]),
+            )
+            for c in np.argsort(-row, kind="stable")[:top_k]
+        ]
+
+    def _softmax(self, h: Floats) -> Floats:
+        logits = h @ self._V
         logits -= logits.max(axis=1, keepdims=True, initial=-np.inf)
         np.exp(logits, out=logits)
         logits /= logits.sum(axis=1, keepdims=True)
         return logits
 
-    def classify(self, names: Sequence[str], top_k: int | None = None) -> list[Answer]:
-        """The answer for each name: all languages, or only the `top_k` most probable."""
-        probabilities = self.probabilities(names)
-        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
-        return [
-            Answer(
-                name=name,
-                languages=[
-                    LanguageProbability(
-                        code=self.languages[c].code,
-                        language=self.languages[c].name,
-                        probability=float(row[c]),
-                    )
-                    for c in ranking
-                ],
-            )
-            for name, row, ranking in zip(names, probabilities, best, strict=True)
-        ]
+    def _encoded(self, names: Sequence[str]) -> Iterator[tuple[NDArray[np.intp], Ids]]:
+        """Positions and ids (B, T, G) of names of like length, so that they need little padding."""
+        readable = [normalise(name) for name in names]
+        lengths = np.fromiter(map(len, readable), np.int64, len(readable))
+        order = np.argsort(lengths, kind="stable")
+        for start in range(0, len(names), CHUNK):
+            rows = order[start : start + CHUNK]
+            yield rows, self.vocabulary.encode([readable[i] for i in rows]).ids
 
     def _last_states(self, ids: Ids) -> Floats:
         """h_T (B, H) from left-padded ids (B, T, G). Where a name has not begun, h stays 0."""
@@ -119,11 +228,3 @@ def check_name(name: str) -> None:
         raise ValueError(f"a name of {len(name)} characters; expected at most {MAX_NAME_LENGTH}")
     if not normalise(name):
         raise ValueError("a name without a readable character; expected at least one letter")
-
-
-def _chunks(names: Sequence[str]) -> Iterator[NDArray[np.intp]]:
-    """Positions of the names, the shortest first, `CHUNK` at a time."""
-    lengths = np.fromiter(map(len, names), np.int64, len(names))
-    order = np.argsort(lengths, kind="stable")
-    for start in range(0, len(names), CHUNK):
-        yield order[start : start + CHUNK]

@@ -56,6 +56,8 @@ class Config(Stage):
     split: SplitConfig = SplitConfig()
     training: Recipe = Recipe()
     gate: GateConfig = GateConfig()
+    evidence: bool = True
+    """Whether the training names travel in the model, so that it can show what it knows."""
     device: str = Field("auto", pattern="^(auto|cpu|cuda)$")
 
     @classmethod

@@ -54,7 +54,7 @@ def training(config: Config) -> Outcome:
     trained = train(sides, vocabulary, config.training, choose_device(config.device))
     evaluated = evaluate(sides, trained)
     decision = gate(sides, trained, evaluated, config.gate)
-    tag = publish(ingested, cleaned, sides, trained, evaluated, decision)
+    tag = publish(ingested, cleaned, sides, trained, evaluated, decision, config.evidence)
     metrics = read_json(evaluated / "quality.json")["test"]
     return Outcome(tag, decision.accepted, decision.reason, metrics)
 
@@ -127,7 +127,7 @@ def evaluate(sides: Path, trained: Path) -> Path:
     )
     rows = [{"code": code, **row} for code, row in quality["test"]["per_language"].items()]
     create_table_artifact(rows, key="quality-per-language")
-    for picture in ("learning-curve", "confusion"):
+    for picture in ("learning-curve", "confusion", "calibration"):
         data = base64.b64encode((evaluated / f"{picture}.png").read_bytes()).decode()
         create_image_artifact(f"data:image/png;base64,{data}", key=picture)
     return evaluated
@@ -144,10 +144,18 @@ def gate(sides: Path, trained: Path, evaluated: Path, config: GateConfig) -> Dec
 
 @task
 def publish(
-    ingested: Path, cleaned: Path, sides: Path, trained: Path, evaluated: Path, decision: Decision
+    ingested: Path,
+    cleaned: Path,
+    sides: Path,
+    trained: Path,
+    evaluated: Path,
+    decision: Decision,
+    with_evidence: bool,
 ) -> str:
     """Put the model into the store, and promote it where the gate accepted it."""
-    tag = judgement.publish(ingested, cleaned, sides, trained, evaluated, decision)
+    tag = judgement.publish(
+        ingested, cleaned, sides, trained, evaluated, decision, with_evidence=with_evidence
+    )
     get_run_logger().info("%s is in the store%s", tag, ", promoted" * decision.accepted)
     return tag
 

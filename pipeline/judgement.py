@@ -11,13 +11,16 @@ import numpy as np
 
 from model import artifact as artifacts
 from model.classifier import Classifier
+from model.evidence import Evidence
 from pipeline import store
 from pipeline.baseline import baseline_probabilities, fit_baseline
+from pipeline.card import CALIBRATION, most_confused
 from pipeline.config import GateConfig
 from pipeline.evaluate import Evaluation, confusion
 from pipeline.evaluate import evaluate as judge_rows
 from pipeline.gate import Decision, judge
 from pipeline.pictures import draw_confusion, draw_learning_curve
+from pipeline.reliability import draw_calibration
 from pipeline.stages import examples, read_json, write_json
 from pipeline.table import NameTable
 from pipeline.train import Epoch
@@ -43,15 +46,23 @@ def evaluate(out: Path, sides: Path, trained: Path) -> None:
         baseline_probabilities(fit_baseline(*training), table.name, len(classifier.languages)),
         classifier.languages,
     )
-    write_json(out / "quality.json", {"test": quality.to_dict(), "baseline": baseline.to_dict()})
+    counts = confusion(table.language, probabilities, classifier.languages)
+    write_json(
+        out / "quality.json",
+        {
+            "test": quality.to_dict(),
+            "baseline": baseline.to_dict(),
+            "confused": most_confused(counts, classifier.languages),
+        },
+    )
     (out / "quality.md").write_text(markdown(quality, baseline), "utf-8")
     curve = [Epoch(**epoch) for epoch in read_json(trained / "curve.json")]
     draw_learning_curve(curve, out / "learning-curve.png")
-    draw_confusion(
-        confusion(table.language, probabilities, classifier.languages),
-        [language.name for language in classifier.languages],
-        out / "confusion.png",
-    )
+    names = [language.name for language in classifier.languages]
+    draw_confusion(counts, names, out / "confusion.png")
+    codes = np.array([language.code for language in classifier.languages])
+    right = codes[probabilities.argmax(axis=1)] == np.array(table.language)
+    draw_calibration(probabilities.max(axis=1), right, out / CALIBRATION)
 
 
 def gate(sides: Path, trained: Path, evaluated: Path, config: GateConfig) -> Decision:
@@ -87,18 +98,32 @@ def compare(
 
 
 def publish(
-    ingested: Path, cleaned: Path, sides: Path, trained: Path, evaluated: Path, decision: Decision
+    ingested: Path,
+    cleaned: Path,
+    sides: Path,
+    trained: Path,
+    evaluated: Path,
+    decision: Decision,
+    *,
+    with_evidence: bool,
 ) -> str:
-    """Store the model with its full record, promote it if it may be served, return its tag."""
+    """Store the model with its full record, promote it if it may be served, return its tag.
+
+    With evidence the training names travel along, so that answers can show what they rest on.
+    """
+    evidence = _evidence(sides) if with_evidence else None
     quality = read_json(evaluated / "quality.json")
     artifact = dataclasses.replace(
         artifacts.load(trained / "artifact"),
         data=_describe_data(ingested, cleaned, sides),
         metrics={**quality, "gate": decision.to_dict()},
+        evidence_sha256=evidence.sha256 if evidence else None,
     )
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "artifact"
         artifacts.save(artifact, directory)
+        if evidence:
+            evidence.save(directory)
         (directory / REPORT).mkdir()
         for path in (
             cleaned / "report.md",
@@ -142,6 +167,11 @@ def markdown(quality: Evaluation, baseline: Evaluation) -> str:
         for code, q in quality.per_language.items()
     ]
     return "\n".join(lines)
+
+
+def _evidence(sides: Path) -> Evidence:
+    table = NameTable.read(sides / "train.parquet")
+    return Evidence.of(zip(table.name, table.language, table.count.tolist(), strict=True))
 
 
 def _describe_data(ingested: Path, cleaned: Path, sides: Path) -> dict[str, Any]:

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from model.artifact import Artifact, save
+from model.classifier import Classifier
 from model.vocabulary import Vocabulary
 from pipeline import clean as cleaning
 from pipeline import split as splitting
 from pipeline import train as training
+from pipeline.calibrate import calibrate
 from pipeline.config import IngestConfig, SplitConfig
 from pipeline.languages import resolve
 from pipeline.sources import SourceOptions, open_sources
@@ -108,12 +110,12 @@ def train(
     on_epoch: Callable[[Epoch], None],
 ) -> None:
     """Training and validation names → `artifact/`, not yet judged, and `curve.json`."""
-    table = NameTable.read(sides / "train.parquet")
+    table, held_out = (NameTable.read(sides / f"{s}.parquet") for s in ("train", "validation"))
     codes = sorted(set(table.language))
     words = Vocabulary.from_dict(read_json(vocabulary / "vocabulary.json"))
     trained = training.train(
         examples(table, codes),
-        examples(NameTable.read(sides / "validation.parquet"), codes),
+        examples(held_out, codes),
         words,
         recipe,
         device=device,
@@ -130,7 +132,8 @@ def train(
         libraries={"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in LIBRARIES},
     )
-    save(artifact, out / "artifact")
+    calibration = calibrate(Classifier(artifact), table, held_out)
+    save(dataclasses.replace(artifact, **calibration._asdict()), out / "artifact")
     write_json(out / "curve.json", [epoch._asdict() for epoch in trained.curve])
 
 

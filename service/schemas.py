@@ -120,18 +120,26 @@ class LanguageProbability(TypedDict):
 
 
 class Result(TypedDict):
-    """A name as it was sent, and its languages, the most probable first."""
+    """A name as it was sent, and what the model makes of it."""
 
     name: str
+    verdict: str
+    reason: str
+    set: list[str]
     languages: list[LanguageProbability]
 
 
 # The classifier's answers are not validated again, which would take longer than making them.
 class ClassifyAnswer(bentoml.IODescriptor):
-    """The languages of a name, the most probable first."""
+    """The languages of a name, the most probable first, and how far they can be relied on."""
 
     model: str
     name: str
+    verdict: Annotated[str, Field(description="confident, ambiguous or unknown")]
+    reason: Annotated[str, Field(description="why, as a code", examples=["one_language"])]
+    set: Annotated[
+        list[str], Field(description="languages that hold the true one nine times out of ten")
+    ]
     languages: SkipValidation[list[LanguageProbability]]
 
 

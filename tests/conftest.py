@@ -1,14 +1,19 @@
 """A small but real model, trained once per test session, and a store that it is promoted in."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from model.artifact import Artifact, Language, save
+from model.classifier import Classifier
+from model.evidence import Evidence
 from model.text import normalise
 from model.vocabulary import Vocabulary
 from pipeline import store
+from pipeline.calibrate import calibrate
+from pipeline.table import NameTable
 from pipeline.train import Examples, Recipe, train
 
 LANGUAGES = (
@@ -36,7 +41,26 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = Recipe(hidden=32, batch=8, epochs=15, learning_rate=0.01)
     trained = train(examples, examples, vocabulary, recipe, device="cpu")
     directory = tmp_path_factory.mktemp("model") / "artifact"
-    save(Artifact(trained.W, trained.U, trained.V, vocabulary, LANGUAGES), directory)
+    counts = {code: len(NAMES[code].split()) for code in codes}
+    data = {
+        "sha256": "",
+        "origins": [{"name": "test", "version": "1", "licence": "MIT", "note": ""}],
+        "rows": {"train": len(pairs)},
+        "languages": {code: {"names": n, "records": n} for code, n in counts.items()},
+    }
+    model = Artifact(trained.W, trained.U, trained.V, vocabulary, LANGUAGES, data=data)
+    one = np.ones(len(pairs))
+    table = NameTable(
+        [name for name, _ in pairs],
+        [code for _, code in pairs],
+        one.astype(np.int64),
+        one,
+        np.arange(len(pairs)),
+    )
+    evidence = Evidence.of((name, code, 1) for name, code in pairs)
+    calibration = calibrate(Classifier(model), table, table)
+    save(replace(model, **calibration._asdict(), evidence_sha256=evidence.sha256), directory)
+    evidence.save(directory)
     return directory
 
 

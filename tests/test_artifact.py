@@ -15,6 +15,7 @@ from model.artifact import (
     save,
 )
 from model.classifier import Classifier
+from model.evidence import EVIDENCE, Evidence
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def edit(directory: Path, **changes: object) -> None:
 
 def test_save_then_load_gives_the_same_probabilities(artifact: Path, tmp_path: Path) -> None:
     sha256 = save(load(artifact), tmp_path / "again")
+    Evidence.load(artifact).save(tmp_path / "again")
     assert sha256 == digest(artifact), "the same model gives the same bytes"
     names = ["Kowalski", "Иванов", "田中"]
     np.testing.assert_array_equal(
@@ -51,11 +53,11 @@ def test_an_artifact_is_never_overwritten(artifact: Path) -> None:
     assert digest(artifact) == before
 
 
-@pytest.mark.parametrize("name", [RECORD, WEIGHTS])
+@pytest.mark.parametrize("name", [RECORD, WEIGHTS, EVIDENCE])
 def test_a_missing_file(copy: Path, name: str) -> None:
     (copy / name).unlink()
     with pytest.raises(ArtifactError, match=f"{name} cannot be read: No such file"):
-        load(copy)
+        Classifier.load(copy)
 
 
 def test_damaged_weights(copy: Path) -> None:

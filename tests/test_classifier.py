@@ -1,5 +1,6 @@
 """What is served, against the reference recurrence, one record and one symbol at a time."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import reference
-from model.artifact import load
+from model.artifact import ArtifactError, load
 from model.classifier import CHUNK, Classifier, check_name
 from model.rnn import RNN
 from model.text import normalise
@@ -86,6 +87,48 @@ def test_answers_are_ranked_and_echo_the_name(classifier: Classifier) -> None:
     assert len(probabilities) == 4
     assert len(short[0]["languages"]) == 2
     assert short[0]["languages"][0]["code"] == "ja"
+
+
+def test_every_answer_says_how_far_to_rely_on_it(classifier: Classifier) -> None:
+    known, noise, script = classifier.classify(["Kowalski", "qqxzjqq", "ქართველი"])
+    assert (known["verdict"], known["reason"]) in {
+        ("confident", "one_language"), ("ambiguous", "several_languages"),
+    }  # fmt: skip
+    assert known["set"][0] == known["languages"][0]["code"]
+    assert (script["verdict"], script["reason"]) == ("unknown", "unreadable_script")
+    assert noise["set"], "a set is never empty"
+
+
+def test_a_wider_coverage_gives_no_smaller_sets(classifier: Classifier) -> None:
+    narrow = classifier.judge(NAMES, coverage=0.5).sets
+    wide = classifier.judge(NAMES, coverage=0.99).sets
+    assert (narrow <= wide).all()
+
+
+def test_an_explanation_is_the_answer_and_its_grounds(classifier: Classifier) -> None:
+    [answer], [explained] = classifier.classify(["Nowak"]), classifier.explain(["Nowak"])
+    assert {key: explained[key] for key in answer} == answer  # type: ignore[literal-required]
+    assert explained["on_lists"] == {"pl": 1}
+    assert explained["nearest"] is not None
+    assert explained["nearest"][0]["name"] == "Nowak"
+    last = {x["code"]: x["probability"] for x in explained["trace"][-1]["languages"]}
+    assert last == pytest.approx(
+        {x["code"]: x["probability"] for x in answer["languages"]}, abs=1e-5
+    )
+    np.testing.assert_allclose(explained["embedding"], classifier.embed(["Nowak"])[0], atol=1e-6)
+
+
+def test_without_evidence_no_training_name_is_told(artifact: Path) -> None:
+    [explained] = Classifier(load(artifact)).explain(["Nowak"])
+    assert explained["on_lists"] is None
+    assert explained["nearest"] is None
+
+
+def test_a_model_that_was_never_calibrated_gives_no_verdict(artifact: Path) -> None:
+    bare = Classifier(replace(load(artifact), conformal=None))
+    assert bare.probabilities(["Nowak"]).shape == (1, 4)
+    with pytest.raises(ArtifactError, match="never calibrated"):
+        bare.classify(["Nowak"])
 
 
 @pytest.mark.parametrize("name", ["", "  ", "\u200b", "\ud800"])

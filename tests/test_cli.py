@@ -51,7 +51,7 @@ def test_classify_prints_one_json_object_a_line() -> None:
     lines = namelang("classify", "Kowalski", "田中", "--top-k", "1", "--json").splitlines()
     answers = [json.loads(line) for line in lines]
     assert [answer["name"] for answer in answers] == ["Kowalski", "田中"]
-    assert answers[0].keys() == {"model", "name", "languages"}
+    assert answers[0].keys() == {"model", "name", "verdict", "reason", "set", "languages"}
     assert answers[0]["model"] == promoted()
     assert answers[1]["languages"][0]["code"] == "ja"
 
@@ -60,6 +60,33 @@ def test_classify_for_people() -> None:
     output = namelang("classify", "Kowalski")
     assert "Polish" in output
     assert "█" in output
+
+
+def test_explain_for_people_and_for_machines() -> None:
+    output = namelang("classify", "Kowalski", "--explain")
+    assert "on the training lists: Polish ×1" in output
+    assert "near: Kowalski (Polish ×1), cosine 1.00" in output
+    explanation = json.loads(namelang("classify", "Kowalski", "--explain", "--json"))
+    assert [step["symbol"] for step in explanation["trace"]] == ["⊢", *"kowalski", "⊣"]
+    assert explanation["on_lists"] == {"pl": 1}
+
+
+def test_the_callers_context() -> None:
+    only = json.loads(namelang("classify", "Kowalski", "--only", "Slavic", "--json"))
+    shares = {lang["code"]: lang["probability"] for lang in only["languages"]}
+    assert shares["el"] == shares["ja"] == 0
+    assert shares["pl"] + shares["ru"] == pytest.approx(1)
+    assert set(only["set"]) <= {"pl", "ru"}
+    prior = ["--prior", "ru=1000", "--prior", "*=1"]
+    expected = json.loads(namelang("classify", "Kowalski", *prior, "--json"))
+    plain = json.loads(namelang("classify", "Kowalski", "--json"))
+    assert {x["code"]: x for x in expected["languages"]}["ru"]["probability"] > (
+        {x["code"]: x for x in plain["languages"]}["ru"]["probability"]
+    )
+
+
+def test_the_model_card() -> None:
+    assert namelang("models", "card").startswith(f"# Model card: {promoted()}")
 
 
 def test_classify_with_an_artifact_directory(artifact: Path) -> None:
@@ -109,6 +136,9 @@ def test_models_list_show_promote_and_rollback(artifact: Path) -> None:
     [
         (["classify", "Kowalski", " "], "name 2: a name without a readable character"),
         (["classify", "x", "--model", "nothing"], "'nothing' is not in the store"),
+        (["classify", "x", "--only", "Polishh"], "the nearest known: Polish"),
+        (["classify", "x", "--prior", "pl"], "expected a name, = and a number, like pl=3"),
+        (["classify", "x", "--coverage", "2"], "coverage is 2.0, expected 0.5 to 0.99"),
         (["models", "rollback"], "nothing to roll back to"),
         (["evaluate", "missing.csv"], "'missing.csv' does not exist"),
         (["train", "--device", "tpu"], "device = 'tpu'"),

@@ -80,7 +80,7 @@ def test_its_record_says_where_it_comes_from_and_how_good_it_is(first: Outcome) 
     assert artifact.libraries["torch"].startswith("2.13")
     report = store.path(first.model) / "report"
     assert {path.name for path in report.iterdir()} == {
-        "confusion.png", "learning-curve.png", "quality.md", "report.md",
+        "calibration.png", "confusion.png", "learning-curve.png", "quality.md", "report.md",
     }  # fmt: skip
     assert (report / "confusion.png").read_bytes().startswith(b"\x89PNG")
 
@@ -90,7 +90,7 @@ def test_prefect_shows_the_reports(first: Outcome) -> None:
     shown = {artifact["key"]: artifact["data"] for artifact in response.json()}
     assert "| Polish | pl |" in shown["data-report"]
     assert "recall" in shown["quality-per-language"]
-    for picture in ("learning-curve", "confusion"):
+    for picture in ("learning-curve", "confusion", "calibration"):
         assert shown[picture].startswith("data:image/png;base64,")
 
 

@@ -1,0 +1,136 @@
+"""The command `namelang models`: what is in the store, what is served, how to change it."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.artifact import RECORD, load_record
+from model.pointer import MODEL, Pointer, bentoml_home, read_pointer
+from pipeline.terminal import cell, figures, print_json, print_pairs, print_table
+
+models = typer.Typer(help="The model store: what is there, what is served.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="JSON for machines instead of tables.")]
+
+
+@models.command("list")
+def list_models(as_json: Json = False) -> None:
+    """Every model in the store, the newest last."""
+    from pipeline import store
+
+    rows = [
+        {
+            "model": model.tag,
+            "created": model.created.isoformat(timespec="seconds"),
+            "status": model.status,
+            "promoted": model.promoted,
+            "size": model.size,
+            "metrics": model.metadata.get("test", {}),
+            "reason": model.metadata.get("reason", ""),
+        }
+        for model in store.models()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ("accuracy", "macro_f1", "log_loss", "ece")
+    print_table(
+        ["model", "status", "MB", *columns],
+        [
+            [
+                row["model"],
+                "promoted" if row["promoted"] else row["status"],
+                f"{row['size'] / 1e6:.1f}",
+                *(cell(row["metrics"].get(column, "")) for column in columns),
+            ]
+            for row in rows
+        ],
+    )
+
+
+@models.command()
+def show(
+    tag: Annotated[str | None, typer.Argument(help="A tag; else the promoted model.")] = None,
+    as_json: Json = False,
+) -> None:
+    """A model's record: data, licences, training, metrics. Exit code 1 where there is none."""
+    tag, directory, sha256 = find(tag)
+    record = load_record(directory, sha256=sha256)
+    del record["vocabulary"]
+    if as_json:
+        print_json({"model": tag, **record})
+        return
+    data, metrics = record["data"], record["metrics"]
+    print_pairs(
+        tag,
+        {
+            "directory": directory,
+            "languages": ", ".join(language["name"] for language in record["languages"]),
+            "data": "; ".join(
+                f"{origin['name']} {origin['version']} ({origin['licence']})"
+                for origin in data.get("origins", [])
+            ),
+            **{f"{side} rows": rows for side, rows in data.get("rows", {}).items()},
+            **figures(metrics.get("test", {})),
+            "gate": "; ".join(metrics.get("gate", {}).get("reasons", [])),
+        },
+    )
+
+
+@models.command("card")
+def show_card(
+    tag: Annotated[str | None, typer.Argument(help="A tag; else the promoted model.")] = None,
+) -> None:
+    """The model card in Markdown: what it was trained on, how good it is, what it is not for."""
+    from pipeline.card import card
+
+    tag, directory, sha256 = find(tag)
+    print(card(load_record(directory, sha256=sha256), tag), end="")
+
+
+@models.command()
+def promote(
+    tag: Annotated[str, typer.Argument(help="A tag, a version, or the start of one.")],
+    force: Annotated[bool, typer.Option(help="Also where the gate refused the model.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Serve this model from now on."""
+    from pipeline import store
+
+    _print_promoted(store.promote(tag, force=force), as_json)
+
+
+@models.command()
+def rollback(as_json: Json = False) -> None:
+    """Serve the model that was promoted before the present one."""
+    from pipeline import store
+
+    _print_promoted(store.rollback(), as_json)
+
+
+def find(model: str | None) -> tuple[str, Path, str | None]:
+    """What to call a model, its directory and, of the promoted one (None), its digest."""
+    if model is None:
+        # The store would load BentoML, which takes a second: the pointer and the lay-out suffice.
+        pointer = read_pointer(bentoml_home())
+        if pointer is None:
+            raise ValueError(
+                f"no model is promoted in {bentoml_home()}; `namelang train` makes one"
+            )
+        directory = bentoml_home() / "models" / pointer.tag.replace(":", "/")
+        return pointer.tag, directory, pointer.sha256
+    if Path(model, RECORD).exists():
+        return model, Path(model), None
+    from pipeline import store
+
+    directory = store.path(model)
+    return f"{MODEL}:{directory.name}", directory, None
+
+
+def _print_promoted(pointer: Pointer, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(pointer))
+    else:
+        print(f"{pointer.tag} is served from the next start on")

@@ -1,0 +1,74 @@
+"""From tables and a model to what says "I don't know"."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.classifier import Classifier
+from model.text import normalise
+from pipeline.calibrate import Calibration, calibrate
+from pipeline.table import NameTable
+
+SEEN = {
+    "el": "Papadopoulos Pappas Nikolaidis Georgiou Παπαδόπουλος Γεωργίου Vlachos Oikonomou",
+    "ja": "Tanaka Suzuki Takahashi Watanabe 田中 鈴木 高橋 佐藤 Nakamura Kobayashi",
+    "pl": "Kowalski Nowak Wiśniewski Wójcik Kowalczyk Kamiński Lewandowski Zieliński",
+    "ru": "Ivanov Smirnov Иванов Кузнецов Petrov Попов Васильев Соколов",
+}
+UNSEEN = {
+    "el": "Papanikolaou Georgopoulos Vlachakis Nikolopoulos",
+    "pl": "Nowakowski Kowalewski Zielewski Wiśniak",
+    "ru": "Ivanenko Смирницкий Иваненко Петров",
+    "xx": "Nguyen",
+}
+
+
+def table(names: dict[str, str]) -> NameTable:
+    pairs = [(normalise(n), code) for code, listed in names.items() for n in listed.split()]
+    ones = np.ones(len(pairs), np.int64)
+    return NameTable(
+        [name for name, _ in pairs],
+        [code for _, code in pairs],
+        ones,
+        ones.astype(float),
+        np.arange(len(pairs)),
+    )
+
+
+@pytest.fixture(scope="module")
+def classifier(artifact: Path) -> Classifier:
+    return Classifier.load(artifact)
+
+
+@pytest.fixture(scope="module")
+def calibration(classifier: Classifier) -> Calibration:
+    return calibrate(classifier, table(SEEN), table(UNSEEN))
+
+
+def test_noise_is_less_familiar_than_names(
+    classifier: Classifier, calibration: Calibration
+) -> None:
+    ids = classifier.vocabulary.encode(["papanikolaou", "kowalewski", "xqzvw", "zzzzzzz"]).ids
+    shares = calibration.familiarity.read(ids).familiarity
+    assert shares[:2].min() > 0.1 > shares[2:].max()
+
+
+def test_rows_of_unknown_languages_take_no_part_in_the_sets(
+    classifier: Classifier, calibration: Calibration
+) -> None:
+    known = {code: names for code, names in UNSEEN.items() if code != "xx"}
+    assert calibrate(classifier, table(SEEN), table(known)).conformal == calibration.conformal
+
+
+def test_every_language_has_a_group_even_without_validation_names(
+    classifier: Classifier, calibration: Calibration
+) -> None:
+    assert "ja" not in UNSEEN
+    assert len(calibration.conformal.groups) == len(classifier.languages)
+
+
+def test_nothing_to_calibrate_on_says_nothing_it_cannot_know(classifier: Classifier) -> None:
+    empty = calibrate(classifier, table(SEEN), table({}))
+    assert not empty.familiarity.scales
+    assert empty.conformal.sets(classifier.probabilities(["Nowak"])).all()
