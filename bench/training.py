@@ -22,9 +22,10 @@ from bench.report import (
 )
 from model.rnn import RNN
 from model.vocabulary import NOTHING, Vocabulary
+from pipeline.batches import Batches, Examples, corrupt, drop
+from pipeline.recipe import Recipe
 from pipeline.stages import examples
 from pipeline.table import NameTable
-from pipeline.train import Batches, Examples, Recipe, corrupt, drop
 
 HIDDEN = (100, 256)
 BATCHES = (32, 300, 1024)

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.recipe import Recipe
 from pipeline.sources.protocol import DataError
-from pipeline.train import Recipe
 
 
 class Stage(BaseModel):

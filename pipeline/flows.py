@@ -21,9 +21,10 @@ from prefect.client.schemas.objects import State
 from pipeline import judgement, stages
 from pipeline.config import Config, GateConfig, IngestConfig, SplitConfig
 from pipeline.gate import Decision
+from pipeline.recipe import Recipe
 from pipeline.sources.protocol import Source
 from pipeline.stages import read_json
-from pipeline.train import Epoch, Recipe, choose_device
+from pipeline.train import Epoch, choose_device
 from pipeline.workspace import workspace
 
 
@@ -109,7 +110,7 @@ def build_vocabulary(sides: Path, recipe: Recipe) -> Path:
 @task
 def train(sides: Path, vocabulary: Path, recipe: Recipe, device: str) -> Path:
     """Train W, U and V, an epoch a line in the log."""
-    return stages.train(sides, vocabulary, recipe, device, _log_epochs(recipe.epochs))
+    return stages.train(sides, vocabulary, recipe, device, _log_epochs())
 
 
 @task
@@ -193,16 +194,16 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
-def _log_epochs(epochs: int) -> Callable[[Epoch], None]:
+def _log_epochs() -> Callable[[Epoch], None]:
     """A call for each epoch that logs how it went and how long the rest may take."""
     logger, started = get_run_logger(), time.monotonic()
 
     def log(epoch: Epoch) -> None:
-        left = (time.monotonic() - started) / epoch.epoch * (epochs - epoch.epoch)
+        left = (time.monotonic() - started) / epoch.epoch * (epoch.epochs - epoch.epoch)
         logger.info(
             "epoch %2d/%d  training loss %.3f  validation loss %.3f, %.1f %% right  %.0f s left",
             epoch.epoch,
-            epochs,
+            epoch.epochs,
             epoch.training_loss,
             epoch.validation_loss,
             100 * epoch.validation_accuracy,

@@ -20,13 +20,15 @@ from model.vocabulary import Vocabulary
 from pipeline import clean as cleaning
 from pipeline import split as splitting
 from pipeline import train as training
+from pipeline.batches import Examples
 from pipeline.calibrate import calibrate
 from pipeline.config import IngestConfig, SplitConfig
 from pipeline.languages import resolve
+from pipeline.recipe import Recipe
 from pipeline.sources import SourceOptions, open_sources
 from pipeline.sources.protocol import Dropped, Source
 from pipeline.table import NameTable, read_records, write_records
-from pipeline.train import Epoch, Examples, Recipe
+from pipeline.train import Epoch
 from pipeline.workspace import stage, workspace
 
 LIBRARIES = ("bentoml", "numpy", "prefect", "safetensors", "scikit-learn", "torch")

@@ -1,10 +1,9 @@
-"""From examples to W, U, V: the training loop and its recipe.
+"""From examples to W, U, V: the training loop.
 
 Shapes: N names, B batch, T steps, G n-gram order, C languages.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,63 +15,18 @@ from torch.nn import functional as F
 
 from model.rnn import RNN
 from model.vocabulary import Vocabulary
+from pipeline.batches import Batches, Examples, corrupt, drop
+from pipeline.recipe import Recipe
 
 Floats = NDArray[np.float32]
-
-
-class Examples(NamedTuple):
-    """Distinct normalised names, and how each one's records divide over the languages."""
-
-    names: Sequence[str]
-    targets: Floats
-    """(N, C) rows add up to 1; a name of several languages is shared between them."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train. The defaults were chosen on validation names (docs/experiments.md).
-
-    Raises:
-        ValueError: a value is out of its range; the message names it.
-    """
-
-    hidden: int = 256
-    ngrams: int = 3
-    """The longest n-gram that a step reads; 1 without marks is the article's model."""
-    marks: bool = True
-    min_count: int = 2
-    """How often an n-gram must occur in the training names to get a column of U."""
-    epochs: int = 12
-    batch: int = 256
-    learning_rate: float = 3e-3
-    """The peak of the one-cycle schedule."""
-    weight_decay: float = 0.2
-    dropout: float = 0.4
-    """Share of h's entries that a training step does not see."""
-    ngram_dropout: float = 0.45
-    """Share of n-grams (of two symbols and more) that a training step does not see."""
-    symbol_dropout: float = 0.02
-    """Share of characters that a training step sees only as their script."""
-    truncate: int | None = None
-    """Gradients stop after this many steps; None goes back to the first symbol."""
-    patience: int = 5
-    """Epochs without a better validation log-loss after which training stops."""
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("hidden", "ngrams", "min_count", "epochs", "batch", "patience"):
-            _require(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
-        for name in ("dropout", "ngram_dropout", "symbol_dropout"):
-            _require(name, getattr(self, name), 0 <= getattr(self, name) < 1, "from 0 to below 1")
-        _require("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
-        _require("weight_decay", self.weight_decay, self.weight_decay >= 0, "at least 0")
-        _require("truncate", self.truncate, self.truncate is None or self.truncate >= 1, ">= 1")
 
 
 class Epoch(NamedTuple):
     """One point of the learning curve; losses are in nats."""
 
     epoch: int
+    epochs: int
+    """How many there will be, unless training stops early."""
     training_loss: float
     """With dropout, as it was minimised."""
     validation_loss: float
@@ -106,20 +60,19 @@ def train(
     batches = Batches(training, vocabulary, recipe.batch, on)
     held_out = Batches(validation, vocabulary, 1024, on)
     fallback = torch.from_numpy(vocabulary.fallback).to(on)
+    epochs = recipe.epochs_of(len(batches))
     optimiser = torch.optim.AdamW(
         rnn.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.learning_rate, total_steps=recipe.epochs * len(batches)
+        optimiser, recipe.learning_rate, total_steps=epochs * len(batches)
     )
     curve: list[Epoch] = []
-    best = Epoch(0, np.inf, np.inf, 0.0)
-    for number in range(1, recipe.epochs + 1):
+    best = Epoch(0, epochs, np.inf, np.inf, 0.0)
+    for number in range(1, epochs + 1):
         total = torch.zeros((), device=on)
         for ids, targets in batches.shuffled(generator):
-            seen = corrupt(ids, fallback, recipe, generator)
-            h = rnn.embed(seen, truncate=recipe.truncate)
-            loss = F.cross_entropy(rnn(drop(h, recipe.dropout, generator)), targets)
+            loss = loss_of(rnn, ids, targets, fallback, recipe, generator)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -128,6 +81,7 @@ def train(
         logits, targets = predict(rnn, held_out)
         epoch = Epoch(
             number,
+            epochs,
             total.item() / len(training.names),
             F.cross_entropy(logits, targets).item(),
             _hit_rate(logits, targets),
@@ -144,62 +98,29 @@ def train(
     return Trained(W, np.ascontiguousarray(U.T), V, temperature, curve)
 
 
-class Batches:
-    """Encoded examples on a device, cut into batches of names of like length."""
+def loss_of(
+    rnn: RNN,
+    ids: Tensor,
+    targets: Tensor,
+    fallback: Tensor,
+    recipe: Recipe,
+    generator: torch.Generator,
+) -> Tensor:
+    """What a training step minimises on ids (B, T, G) and targets (B, C), in nats a name.
 
-    POOL = 50
-    """Batches' worth of shuffled names that are sorted by length together."""
-
-    def __init__(
-        self, examples: Examples, vocabulary: Vocabulary, size: int, device: torch.device
-    ) -> None:
-        ids, lengths = vocabulary.encode(examples.names)
-        self.ids = torch.from_numpy(ids).to(device)  # (N, T, G)
-        self.lengths = torch.from_numpy(lengths).to(device)  # (N,)
-        self.targets = torch.from_numpy(examples.targets).to(device)  # (N, C)
-        self.size = size
-
-    def __len__(self) -> int:
-        """How many batches an epoch has."""
-        return -(-len(self.ids) // self.size)
-
-    def shuffled(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """An epoch in random order: ids (B, T, G) without needless padding, targets (B, C)."""
-        order = torch.randperm(len(self.ids), generator=generator, device=self.ids.device)
-        batches = []
-        for pool in order.split(self.POOL * self.size):
-            batches += pool[self.lengths[pool].argsort(stable=True)].split(self.size)
-        for i in torch.randperm(len(batches), generator=generator, device=order.device).tolist():
-            yield self._batch(batches[i])
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """All examples in the order given."""
-        for rows in torch.arange(len(self.ids), device=self.ids.device).split(self.size):
-            yield self._batch(rows)
-
-    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        longest = int(self.lengths[rows].max())
-        return self.ids[rows, self.ids.shape[1] - longest :], self.targets[rows]
-
-
-def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Ids (B, T, G) as a training step sees them: some n-grams gone, some characters blurred.
-
-    It keeps the model from leaning on single n-grams, and teaches it the scripts' features.
+    Cross-entropy and, where the recipe asks for consistency, how far two readings of each name
+    disagree that had different things dropped: half the symmetric Kullback-Leibler divergence.
+    Wu et al., R-Drop: Regularized Dropout for Neural Networks, 2021.
     """
-    draw = torch.rand(ids.shape, generator=generator, device=ids.device)
-    share = torch.full((ids.shape[-1],), recipe.ngram_dropout, device=ids.device)
-    share[0] = recipe.symbol_dropout
-    return torch.where(draw < share, fallback[ids], ids)
-
-
-def drop(h: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """h with a share of its entries zeroed and the others scaled up, so that the mean stays.
-
-    Unlike torch's own dropout it draws from `generator`, so a seed decides everything.
-    """
-    kept = torch.rand(h.shape, generator=generator, device=h.device) >= share
-    return h * kept / (1 - share)
+    readings = 2 if recipe.consistency else 1
+    seen = corrupt(ids.repeat(readings, 1, 1), fallback, recipe, generator)
+    h = drop(rnn.embed(seen, truncate=recipe.truncate), recipe.dropout, generator)
+    logs = F.log_softmax(rnn(h), dim=1).view(readings, *targets.shape)
+    loss = -(targets * logs.mean(0)).sum(1).mean()
+    if recipe.consistency:
+        apart = ((logs[0].exp() - logs[1].exp()) * (logs[0] - logs[1])).sum(1).mean()
+        loss = loss + recipe.consistency * apart / 2
+    return loss
 
 
 @torch.no_grad()
@@ -242,8 +163,3 @@ def choose_device(device: str) -> str:
 
 def _hit_rate(logits: Tensor, targets: Tensor) -> float:
     return (targets.gather(1, logits.argmax(1, keepdim=True)) > 0).float().mean().item()
-
-
-def _require(name: str, value: object, holds: bool, expected: str) -> None:
-    if not holds:
-        raise ValueError(f"{name} is {value!r}, expected {expected}")

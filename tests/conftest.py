@@ -12,9 +12,11 @@ from model.evidence import Evidence
 from model.text import normalise
 from model.vocabulary import Vocabulary
 from pipeline import store
+from pipeline.batches import Examples
 from pipeline.calibrate import calibrate
+from pipeline.recipe import Recipe
 from pipeline.table import NameTable
-from pipeline.train import Examples, Recipe, train
+from pipeline.train import train
 
 LANGUAGES = (
     Language("el", "Greek", "ell"),

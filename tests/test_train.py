@@ -4,19 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from model.rnn import RNN
 from model.vocabulary import Vocabulary
-from pipeline.train import (
-    Batches,
-    Epoch,
-    Examples,
-    Recipe,
-    Trained,
-    choose_device,
-    corrupt,
-    drop,
-    fit_temperature,
-    train,
-)
+from pipeline.batches import Batches, Examples, corrupt, drop
+from pipeline.recipe import LEAST_EPOCHS, LEAST_UPDATES, Recipe
+from pipeline.train import Epoch, Trained, choose_device, fit_temperature, loss_of, train
 
 RECIPE = Recipe(hidden=16, batch=4, epochs=6, learning_rate=0.02)
 ENDINGS = {"ski": 0, "opoulos": 1}
@@ -93,6 +85,30 @@ def test_dropout_keeps_the_mean() -> None:
     assert h.mean().item() == pytest.approx(1.0, abs=0.02)
 
 
+def test_readings_that_disagree_cost_more() -> None:
+    vocabulary = Vocabulary.fit(TRAINING.names, min_count=1)
+    rnn = RNN(len(vocabulary), 16, 2)
+    ids, targets = next(iter(Batches(TRAINING, vocabulary, 20, torch.device("cpu"))))
+    fallback = torch.from_numpy(vocabulary.fallback)
+
+    def loss(**changes: float) -> float:
+        recipe = dataclasses.replace(RECIPE, **changes)  # type: ignore[arg-type]
+        generator = torch.Generator().manual_seed(0)
+        return loss_of(rnn, ids, targets, fallback, recipe, generator).item()
+
+    whole = {"dropout": 0.0, "ngram_dropout": 0.0, "symbol_dropout": 0.0}
+    expected = torch.nn.functional.cross_entropy(rnn(rnn.embed(ids)), targets).item()
+    for consistency in (0.0, 1.0):
+        assert loss(**whole, consistency=consistency) == pytest.approx(expected, rel=1e-5)
+    assert loss(consistency=2.0) > loss(consistency=1.0)
+
+
+def test_small_data_is_read_more_often_unless_the_recipe_says_how_often() -> None:
+    assert Recipe().epochs_of(10) == LEAST_UPDATES / 10
+    assert Recipe().epochs_of(100_000) == LEAST_EPOCHS
+    assert Recipe(epochs=3).epochs_of(10) == 3
+
+
 def test_temperature_undoes_overconfidence() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(20_000, 3, generator=generator)
@@ -106,8 +122,9 @@ def test_temperature_undoes_overconfidence() -> None:
     [
         ("hidden", 0, "hidden is 0, expected at least 1"),
         ("dropout", 1.0, "dropout is 1.0, expected from 0 to below 1"),
+        ("consistency", -1.0, "consistency is -1.0, expected at least 0"),
         ("learning_rate", 0.0, "learning_rate is 0.0, expected above 0"),
-        ("truncate", 0, "truncate is 0, expected >= 1"),
+        ("truncate", 0, "truncate is 0, expected at least 1"),
     ],
 )
 def test_a_recipe_out_of_range_names_the_value(field: str, value: float, message: str) -> None:

@@ -1,0 +1,83 @@
+"""Examples in batches, and what a training step is allowed to see of them.
+
+Shapes: N names, B batch, T steps, G n-gram order, C languages.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.vocabulary import Vocabulary
+from pipeline.recipe import Recipe
+
+Floats = NDArray[np.float32]
+
+
+class Examples(NamedTuple):
+    """Distinct normalised names, and how each one's records divide over the languages."""
+
+    names: Sequence[str]
+    targets: Floats
+    """(N, C) rows add up to 1; a name of several languages is shared between them."""
+
+
+class Batches:
+    """Encoded examples on a device, cut into batches of names of like length."""
+
+    POOL = 50
+    """Batches' worth of shuffled names that are sorted by length together."""
+
+    def __init__(
+        self, examples: Examples, vocabulary: Vocabulary, size: int, device: torch.device
+    ) -> None:
+        ids, lengths = vocabulary.encode(examples.names)
+        self.ids = torch.from_numpy(ids).to(device)  # (N, T, G)
+        self.lengths = torch.from_numpy(lengths).to(device)  # (N,)
+        self.targets = torch.from_numpy(examples.targets).to(device)  # (N, C)
+        self.size = size
+
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+        return -(-len(self.ids) // self.size)
+
+    def shuffled(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """An epoch in random order: ids (B, T, G) without needless padding, targets (B, C)."""
+        order = torch.randperm(len(self.ids), generator=generator, device=self.ids.device)
+        batches = []
+        for pool in order.split(self.POOL * self.size):
+            batches += pool[self.lengths[pool].argsort(stable=True)].split(self.size)
+        for i in torch.randperm(len(batches), generator=generator, device=order.device).tolist():
+            yield self._batch(batches[i])
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """All examples in the order given."""
+        for rows in torch.arange(len(self.ids), device=self.ids.device).split(self.size):
+            yield self._batch(rows)
+
+    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        longest = int(self.lengths[rows].max())
+        return self.ids[rows, self.ids.shape[1] - longest :], self.targets[rows]
+
+
+def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """Ids (B, T, G) as a training step sees them: some n-grams gone, some characters blurred.
+
+    It keeps the model from leaning on single n-grams, and teaches it the scripts' features.
+    """
+    draw = torch.rand(ids.shape, generator=generator, device=ids.device)
+    share = torch.full((ids.shape[-1],), recipe.ngram_dropout, device=ids.device)
+    share[0] = recipe.symbol_dropout
+    return torch.where(draw < share, fallback[ids], ids)
+
+
+def drop(h: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """h with a share of its entries zeroed and the others scaled up, so that the mean stays.
+
+    Unlike torch's own dropout it draws from `generator`, so a seed decides everything.
+    """
+    kept = torch.rand(h.shape, generator=generator, device=h.device) >= share
+    return h * kept / (1 - share)
