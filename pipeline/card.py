@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.artifact import Language
+from pipeline.evaluate import FIGURES
 
 CALIBRATION = "calibration.png"
 """The picture that the card shows, beside it in the report's folder."""
@@ -92,15 +93,7 @@ def _quality(metrics: Mapping[str, Any]) -> str:
         return "The model was never judged on test names."
     test, baseline = metrics["test"], metrics.get("baseline", {})
     figures = [
-        (label, _share(test[key]), _share(baseline.get(key)))
-        for label, key in (
-            ("accuracy", "accuracy"),
-            ("any valid label", "any_valid_accuracy"),
-            ("top 3", "top3_accuracy"),
-            ("macro-F1", "macro_f1"),
-            ("log-loss (nats)", "log_loss"),
-            ("calibration error", "ece"),
-        )
+        (label, _share(test[key]), _share(baseline.get(key))) for key, label in FIGURES.items()
     ]
     return "\n\n".join(
         (

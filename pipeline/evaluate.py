@@ -22,6 +22,17 @@ LEAST_PROBABILITY = 1e-7
 """Log-loss counts no probability as smaller, so that one sure mistake does not decide it."""
 
 
+FIGURES = {
+    "accuracy": "accuracy",
+    "any_valid_accuracy": "any valid label",
+    "top3_accuracy": "top 3",
+    "macro_f1": "macro-F1",
+    "log_loss": "log-loss (nats)",
+    "ece": "calibration error",
+}
+"""The single figures of an `Evaluation`, and what tables call them."""
+
+
 @dataclass(frozen=True)
 class LanguageQuality:
     """Quality on the rows of one language; shares from 0 to 1."""

@@ -21,6 +21,7 @@ from prefect.client.schemas.objects import State
 from pipeline import judgement, stages
 from pipeline.config import Config, GateConfig, IngestConfig, SplitConfig
 from pipeline.gate import Decision
+from pipeline.judgement import Work
 from pipeline.recipe import Recipe
 from pipeline.sources.protocol import Source
 from pipeline.stages import read_json
@@ -55,7 +56,8 @@ def training(config: Config) -> Outcome:
     trained = train(sides, vocabulary, config.training, choose_device(config.device))
     evaluated = evaluate(sides, trained)
     decision = gate(sides, trained, evaluated, config.gate)
-    tag = publish(ingested, cleaned, sides, trained, evaluated, decision, config.evidence)
+    work = Work(ingested, cleaned, sides, trained, evaluated)
+    tag = publish(work, decision, config.evidence)
     metrics = read_json(evaluated / "quality.json")["test"]
     return Outcome(tag, decision.accepted, decision.reason, metrics)
 
@@ -144,19 +146,9 @@ def gate(sides: Path, trained: Path, evaluated: Path, config: GateConfig) -> Dec
 
 
 @task
-def publish(
-    ingested: Path,
-    cleaned: Path,
-    sides: Path,
-    trained: Path,
-    evaluated: Path,
-    decision: Decision,
-    with_evidence: bool,
-) -> str:
+def publish(work: Work, decision: Decision, with_evidence: bool) -> str:
     """Put the model into the store, and promote it where the gate accepted it."""
-    tag = judgement.publish(
-        ingested, cleaned, sides, trained, evaluated, decision, with_evidence=with_evidence
-    )
+    tag = judgement.publish(work, decision, with_evidence=with_evidence)
     get_run_logger().info("%s is in the store%s", tag, ", promoted" * decision.accepted)
     return tag
 

@@ -5,7 +5,7 @@ import hashlib
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from pipeline import store
 from pipeline.baseline import baseline_probabilities, fit_baseline
 from pipeline.card import CALIBRATION, most_confused
 from pipeline.config import GateConfig
-from pipeline.evaluate import Evaluation, confusion
+from pipeline.evaluate import FIGURES, Evaluation, confusion
 from pipeline.evaluate import evaluate as judge_rows
 from pipeline.gate import Decision, judge
 from pipeline.pictures import draw_confusion, draw_learning_curve
@@ -28,6 +28,16 @@ from pipeline.workspace import stage
 
 REPORT = "report"
 """The folder of a stored model that holds its pictures and tables, for people."""
+
+
+class Work(NamedTuple):
+    """The directories that a run's stages left."""
+
+    ingested: Path
+    cleaned: Path
+    sides: Path
+    trained: Path
+    evaluated: Path
 
 
 @stage
@@ -97,25 +107,16 @@ def compare(
     return first, second
 
 
-def publish(
-    ingested: Path,
-    cleaned: Path,
-    sides: Path,
-    trained: Path,
-    evaluated: Path,
-    decision: Decision,
-    *,
-    with_evidence: bool,
-) -> str:
+def publish(work: Work, decision: Decision, *, with_evidence: bool) -> str:
     """Store the model with its full record, promote it if it may be served, return its tag.
 
     With evidence the training names travel along, so that answers can show what they rest on.
     """
-    evidence = _evidence(sides) if with_evidence else None
-    quality = read_json(evaluated / "quality.json")
+    evidence = _evidence(work.sides) if with_evidence else None
+    quality = read_json(work.evaluated / "quality.json")
     artifact = dataclasses.replace(
-        artifacts.load(trained / "artifact"),
-        data=_describe_data(ingested, cleaned, sides),
+        artifacts.load(work.trained / "artifact"),
+        data=_describe_data(work),
         metrics={**quality, "gate": decision.to_dict()},
         evidence_sha256=evidence.sha256 if evidence else None,
     )
@@ -126,9 +127,9 @@ def publish(
             evidence.save(directory)
         (directory / REPORT).mkdir()
         for path in (
-            cleaned / "report.md",
-            *sorted(evaluated.glob("*.md")),
-            *evaluated.glob("*.png"),
+            work.cleaned / "report.md",
+            work.evaluated / "quality.md",
+            *work.evaluated.glob("*.png"),
         ):
             shutil.copy(path, directory / REPORT)
         summary = {k: v for k, v in quality["test"].items() if isinstance(v, int | float)}
@@ -148,14 +149,7 @@ def markdown(quality: Evaluation, baseline: Evaluation) -> str:
     lines = ["| on test names | model | n-gram baseline |", "|---|---|---|"]
     lines += [
         f"| {label} | {getattr(quality, field):.3f} | {getattr(baseline, field):.3f} |"
-        for label, field in (
-            ("accuracy", "accuracy"),
-            ("any valid label", "any_valid_accuracy"),
-            ("top 3", "top3_accuracy"),
-            ("macro-F1", "macro_f1"),
-            ("log-loss (nats)", "log_loss"),
-            ("calibration error", "ece"),
-        )
+        for field, label in FIGURES.items()
     ]
     lines += [
         "",
@@ -174,18 +168,18 @@ def _evidence(sides: Path) -> Evidence:
     return Evidence.of(zip(table.name, table.language, table.count.tolist(), strict=True))
 
 
-def _describe_data(ingested: Path, cleaned: Path, sides: Path) -> dict[str, Any]:
+def _describe_data(work: Work) -> dict[str, Any]:
     """What a model's record says of its data: origins, licences, digest and counts."""
     return {
-        "sha256": hashlib.sha256((cleaned / "table.parquet").read_bytes()).hexdigest(),
+        "sha256": hashlib.sha256((work.cleaned / "table.parquet").read_bytes()).hexdigest(),
         "origins": [
             origin
-            for source in read_json(ingested / "sources.json")
+            for source in read_json(work.ingested / "sources.json")
             for origin in source["origins"]
         ],
         "rows": {
-            side: len(NameTable.read(sides / f"{side}.parquet"))
+            side: len(NameTable.read(work.sides / f"{side}.parquet"))
             for side in ("train", "validation", "test")
         },
-        "languages": read_json(cleaned / "report.json")["languages"],
+        "languages": read_json(work.cleaned / "report.json")["languages"],
     }

@@ -36,7 +36,7 @@ class Recipe:
     """Weight of how far two differently dropped readings of a name disagree; 0 reads it once."""
     truncate: int | None = None
     """Gradients stop after this many steps; None goes back to the first symbol."""
-    patience: int = 5
+    patience: int = 20
     """Epochs without a better validation log-loss after which training stops."""
     seed: int = 0
 

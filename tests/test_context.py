@@ -127,7 +127,7 @@ def test_a_context_of_another_model() -> None:
 def test_the_training_prior_is_the_records_share_of_names(artifact: Path) -> None:
     model = load(artifact)
     with pytest.raises(ValueError, match="does not count the names of el, ja, pl, ru"):
-        training_prior(model)
+        training_prior(dataclasses.replace(model, data={}))
     counts = {code: {"names": n} for code, n in {"el": 1, "ja": 2, "pl": 3, "ru": 4}.items()}
     counted = dataclasses.replace(model, data={"languages": counts})
     np.testing.assert_allclose(training_prior(counted), [0.1, 0.2, 0.3, 0.4])
