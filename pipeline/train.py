@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from model.rnn import RNN
 from model.vocabulary import Vocabulary
@@ -53,7 +55,14 @@ def train(
     device: str = "auto",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Trained:
-    """Train W, U, V. On a CPU the same examples, recipe and thread count give the same bits."""
+    """Train W, U, V. On a CPU the same examples, recipe and thread count give the same bits.
+
+    Raises:
+        ValueError: there are no names to train or to validate on, or the loss is not a number.
+    """
+    for side, examples in (("training", training), ("validation", validation)):
+        if not examples.names:
+            raise ValueError(f"there are no {side} names; give more names of each language")
     on = torch.device(choose_device(device))
     rnn = RNN(len(vocabulary), recipe.hidden, training.targets.shape[1], seed=recipe.seed).to(on)
     generator = torch.Generator(on).manual_seed(recipe.seed)
@@ -61,22 +70,17 @@ def train(
     held_out = Batches(validation, vocabulary, 1024, on)
     fallback = torch.from_numpy(vocabulary.fallback).to(on)
     epochs = recipe.epochs_of(len(batches))
-    optimiser = torch.optim.AdamW(
+    optimiser = AdamW(
         rnn.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.learning_rate, total_steps=epochs * len(batches)
-    )
+    schedule = OneCycleLR(optimiser, recipe.learning_rate, total_steps=epochs * len(batches))
     curve: list[Epoch] = []
     best = Epoch(0, epochs, np.inf, np.inf, 0.0)
     for number in range(1, epochs + 1):
-        total = torch.zeros((), device=on)
+        total = torch.zeros((), device=on)  # summed there, so that no step waits for the device
         for ids, targets in batches.shuffled(generator):
             loss = loss_of(rnn, ids, targets, fallback, recipe, generator)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            schedule.step()
+            _step(optimiser, schedule, loss)
             total += loss.detach() * len(ids)
         logits, targets = predict(rnn, held_out)
         epoch = Epoch(
@@ -94,8 +98,20 @@ def train(
             temperature = fit_temperature(logits, targets)
         elif number - best.epoch >= recipe.patience:
             break
+    if not best.epoch:
+        raise ValueError(
+            f"training diverged: the validation loss is {epoch.validation_loss} from the first "
+            f"epoch on; lower the learning rate of {recipe.learning_rate}"
+        )
     W, U, V = (weights[name].cpu().numpy() for name in "WUV")
     return Trained(W, np.ascontiguousarray(U.T), V, temperature, curve)
+
+
+def _step(optimiser: Optimizer, schedule: LRScheduler, loss: Tensor) -> None:
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
+    schedule.step()
 
 
 def loss_of(

@@ -56,6 +56,20 @@ def test_training_ends_when_validation_gets_no_better_and_keeps_the_best_epoch()
     assert len(seen) == best.epoch + 3 < 40
 
 
+def test_names_are_needed_on_both_sides() -> None:
+    nobody = Examples([], np.zeros((0, 2), np.float32))
+    vocabulary = Vocabulary.fit(TRAINING.names, min_count=1)
+    with pytest.raises(ValueError, match="no training names"):
+        train(nobody, HELD_OUT, vocabulary, RECIPE)
+    with pytest.raises(ValueError, match="no validation names"):
+        train(TRAINING, nobody, vocabulary, RECIPE)
+
+
+def test_a_diverged_training_says_so() -> None:
+    with pytest.raises(ValueError, match=r"training diverged.* lower the learning rate of 1e\+30"):
+        run(dataclasses.replace(RECIPE, learning_rate=1e30))
+
+
 def test_an_epoch_holds_every_example_once_in_batches_of_like_length() -> None:
     vocabulary = Vocabulary.fit(TRAINING.names, min_count=1)
     batches = Batches(TRAINING, vocabulary, 3, torch.device("cpu"))
