@@ -9,22 +9,21 @@ from time import perf_counter
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 
-from model.artifact import Artifact, Language
-from model.classifier import Classifier
+from model.artifact import Language
 from model.vocabulary import END, START, Vocabulary
 from pipeline.batches import Examples
+from pipeline.distil import as_classifier, distil
 from pipeline.evaluate import LEAST_PROBABILITY, Evaluation, evaluate
 from pipeline.recipe import Recipe
 from pipeline.stages import examples
 from pipeline.table import NameTable
-from pipeline.train import fit_temperature, train
+from pipeline.train import fit_temperature
 
 Floats = NDArray[np.float32]
 Score = Callable[[Sequence[str]], Floats]
@@ -76,8 +75,7 @@ def measure(peer: Peer, sides: Sides) -> Measured:
 
 def calibrated(score: Score, parameters: int, validation: Examples) -> Predictor:
     """The predictor whose temperature is the best one on the validation names."""
-    logits = torch.from_numpy(score(validation.names))
-    temperature = fit_temperature(logits, torch.from_numpy(validation.targets))
+    temperature = fit_temperature(score(validation.names), validation.targets)
     return Predictor(lambda names: softmax(score(names) / temperature, axis=1), parameters)
 
 
@@ -164,13 +162,15 @@ class Ours:
         """Train, and predict with the code that the service runs."""
         recipe = self.recipe
         vocabulary = Vocabulary.fit(
-            training.names, order=recipe.ngrams, marks=recipe.marks, min_count=recipe.min_count
+            training.names,
+            order=recipe.ngrams,
+            marks=recipe.marks,
+            min_count=recipe.min_count,
+            most=recipe.features,
         )
-        trained = train(training, validation, vocabulary, recipe, device="cpu")
-        W, U, V = trained.W, trained.U, trained.V
-        languages = tuple(Language(str(c), str(c)) for c in range(len(V)))
-        artifact = Artifact(W, U, V, vocabulary, languages, trained.temperature)
-        return Predictor(Classifier(artifact).probabilities, W.size + U.size + V.size)
+        trained = distil(training, validation, vocabulary, recipe, device="cpu")
+        parameters = trained.W.size + trained.U.size + trained.V.size
+        return Predictor(as_classifier(trained, vocabulary).probabilities, parameters)
 
 
 def ngrams(analyzer: Analyzer, min_df: int) -> dict[str, object]:

@@ -91,7 +91,7 @@ def save(artifact: Artifact, directory: Path) -> str:
     if directory.exists():
         raise FileExistsError(f"{directory} exists; an artifact is never overwritten")
     matrices = {"W": artifact.W, "U": artifact.U, "V": artifact.V}
-    weights = save_tensors({k: np.ascontiguousarray(m, np.float32) for k, m in matrices.items()})
+    weights = save_tensors({name: _compact(matrix) for name, matrix in matrices.items()})
     record = {
         "schema_version": SCHEMA_VERSION,
         "normalisation_version": NORMALISATION_VERSION,
@@ -133,9 +133,9 @@ def load(directory: Path, *, sha256: str | None = None) -> Artifact:
         vocabulary = Vocabulary.from_dict(record["vocabulary"])
         familiarity, conformal = record["familiarity"], record["conformal"]
         return Artifact(
-            W=tensors["W"],
-            U=tensors["U"],
-            V=tensors["V"],
+            W=tensors["W"].astype(np.float32),
+            U=tensors["U"].astype(np.float32),
+            V=tensors["V"].astype(np.float32),
             vocabulary=vocabulary,
             languages=tuple(Language(**language) for language in record["languages"]),
             familiarity=familiarity and Familiarity.from_dict(familiarity, vocabulary),
@@ -176,6 +176,12 @@ def load_record(directory: Path, *, sha256: str | None = None) -> dict[str, Any]
 def digest(directory: Path) -> str:
     """The SHA-256 (hex) of `model.json`, which identifies the artifact with its weights."""
     return hashlib.sha256(_read(directory / RECORD)).hexdigest()
+
+
+def _compact(matrix: Floats) -> NDArray[Any]:
+    """The matrix in float16 where that loses nothing, as with those that training makes."""
+    half = matrix.astype(np.float16)
+    return np.ascontiguousarray(half if (half == matrix).all() else matrix)
 
 
 def _read(path: Path) -> bytes:

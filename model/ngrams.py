@@ -9,7 +9,7 @@ Shapes: N names, T steps, G n-gram order, F features.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,15 +105,25 @@ class NGramModel:
         return np.array(self.counts, np.float64)
 
     @cached_property
-    def _longer(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-        """Ids of the grams of two symbols or more, of each but its last, of each but its first."""
-        words = self.vocabulary
-        first = len(words) - len(words.grams)
-        place = {gram: i for i, gram in enumerate(words.grams, start=first)}
-        rows = [
-            (i, place.get(gram[:-1], NOTHING), place.get(gram[1:], NOTHING))
-            for gram, i in place.items()
-            if len(gram) > 1
-        ]
-        grams, context, shorter = np.array(rows, np.intp).reshape(-1, 3).T
-        return grams, context, shorter
+    def _longer(self) -> "Relatives":
+        return relatives(self.vocabulary)
+
+
+class Relatives(NamedTuple):
+    """M n-grams of two symbols or more, with the shorter ones that they are made of, as ids."""
+
+    grams: NDArray[np.intp]  # (M,) the shorter before the longer
+    context: NDArray[np.intp]  # (M,) each but its last symbol; NOTHING where that was not learned
+    shorter: NDArray[np.intp]  # (M,) each but its first
+
+
+def relatives(vocabulary: Vocabulary) -> Relatives:
+    """How the n-grams of a vocabulary hang together."""
+    first = len(vocabulary) - len(vocabulary.grams)
+    place = {gram: i for i, gram in enumerate(vocabulary.grams, start=first)}
+    rows = [
+        (i, place.get(gram[:-1], NOTHING), place.get(gram[1:], NOTHING))
+        for gram, i in place.items()
+        if len(gram) > 1
+    ]
+    return Relatives(*np.array(rows, np.intp).reshape(-1, 3).T)

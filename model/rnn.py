@@ -28,7 +28,8 @@ class Recurrence(torch.autograd.Function):
         left changes nothing. With `truncate` = k gradients stop after the last k steps.
         """
         T, B, H = inputs.shape
-        states = inputs.new_zeros(T + 1, B, H)
+        states = inputs.new_empty(T + 1, B, H)
+        states[0] = 0.0
         for t in range(T):
             torch.addmm(inputs[t], states[t], W.t(), out=states[t + 1]).tanh_()
         ctx.save_for_backward(W, states)

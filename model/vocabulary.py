@@ -67,22 +67,35 @@ class Vocabulary:
 
     @classmethod
     def fit(
-        cls, names: Sequence[str], *, order: int = 3, marks: bool = True, min_count: int = 2
+        cls,
+        names: Sequence[str],
+        *,
+        order: int = 3,
+        marks: bool = True,
+        min_count: int = 2,
+        most: int | None = None,
     ) -> "Vocabulary":
         """Learn from normalised training names every n-gram that occurs `min_count` times.
 
-        Scripts are those of all characters, also of the rare ones that fall back to them.
+        Where `most` is given and these are more, n-grams of two symbols and longer are left out,
+        the rarest first and the longest of them, until there are so many. Scripts are those of all
+        characters, also of the rare ones that fall back to them.
         """
         text = _flatten(names, marks)
         alphabet = np.unique(text.symbols)
         index = np.searchsorted(alphabet, text.symbols) + 1  # (P,) 0 is kept for "not learned"
-        grams: list[str] = []
+        ranked: list[tuple[bool, int, int, str]] = []  # characters, then the others by count
         for length in range(1, order + 1):
             keys, counts = np.unique(
                 _keys(index, text.position, length, alphabet.size), return_counts=True
             )
-            kept = keys[(keys > 0) & (counts >= min_count)]
-            grams += sorted(_spell(int(key), alphabet) for key in kept)
+            kept = (keys > 0) & (counts >= min_count)
+            ranked += [
+                (length > 1, -count, length, _spell(key, alphabet))
+                for key, count in zip(keys[kept].tolist(), counts[kept].tolist(), strict=True)
+            ]
+        chosen = sorted(ranked)[:most]
+        grams = sorted((gram for *_, gram in chosen), key=lambda gram: (len(gram), gram))
         scripts = {script(chr(symbol)) for symbol in alphabet if chr(symbol) not in (START, END)}
         return cls(order, marks, tuple(sorted(scripts)), tuple(grams))
 

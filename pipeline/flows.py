@@ -106,7 +106,9 @@ def split(cleaned: Path, config: SplitConfig) -> Path:
 @task
 def build_vocabulary(sides: Path, recipe: Recipe) -> Path:
     """Learn the characters and n-grams of the training names."""
-    return stages.build_vocabulary(sides, recipe.ngrams, recipe.marks, recipe.min_count)
+    return stages.build_vocabulary(
+        sides, recipe.ngrams, recipe.marks, recipe.min_count, recipe.features
+    )
 
 
 @task
@@ -187,19 +189,21 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 
 
 def _log_epochs() -> Callable[[Epoch], None]:
-    """A call for each epoch that logs how it went and how long the rest may take."""
-    logger, started = get_run_logger(), time.monotonic()
+    """A call for each epoch that logs how it went and how long its network still takes."""
+    logger, first_ends = get_run_logger(), dict[str, float]()
 
     def log(epoch: Epoch) -> None:
-        left = (time.monotonic() - started) / epoch.epoch * (epoch.epochs - epoch.epoch)
+        now = time.monotonic()
+        an_epoch = (now - first_ends.setdefault(epoch.network, now)) / max(epoch.epoch - 1, 1)
         logger.info(
-            "epoch %2d/%d  training loss %.3f  validation loss %.3f, %.1f %% right  %.0f s left",
+            "%s, epoch %2d/%d  training loss %.3f  validation loss %.3f, %.1f %% right%s",
+            epoch.network,
             epoch.epoch,
             epoch.epochs,
             epoch.training_loss,
             epoch.validation_loss,
             100 * epoch.validation_accuracy,
-            left,
+            f"  {an_epoch * (epoch.epochs - epoch.epoch):.0f} s left" if an_epoch else "",
         )
 
     return log

@@ -1,9 +1,25 @@
 """How to train: every choice that shapes a model, in one place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
-LEAST_EPOCHS, LEAST_UPDATES = 16, 2000
+LEAST_EPOCHS, LEAST_UPDATES = 8, 1000
 """Unless the recipe says otherwise: small data is read more often, until these are the updates."""
+
+LESSONS = 6
+"""Passes of the pupil over what its teachers believe; never more than they had over the names."""
+
+
+COUNTS = (
+    "hidden",
+    "ngrams",
+    "min_count",
+    "features",
+    "epochs",
+    "batch",
+    "patience",
+    "truncate",
+)
 
 
 @dataclass(frozen=True)
@@ -15,11 +31,13 @@ class Recipe:
     """
 
     hidden: int = 256
-    ngrams: int = 3
+    ngrams: int = 4
     """The longest n-gram that a step reads; 1 without marks is the article's model."""
     marks: bool = True
     min_count: int = 2
     """How often an n-gram must occur in the training names to get a column of U."""
+    features: int = 20_000
+    """Columns of U, at most; the rarest n-grams go first. It bounds the size of the model."""
     epochs: int | None = None
     """Passes over the names; None for `LEAST_EPOCHS`, or more where these are few updates."""
     batch: int = 256
@@ -36,23 +54,49 @@ class Recipe:
     """Weight of how far two differently dropped readings of a name disagree; 0 reads it once."""
     truncate: int | None = None
     """Gradients stop after this many steps; None goes back to the first symbol."""
+    epsilon: float = 1e-5
+    """Of Adam: the larger it is, the smaller the updates of n-grams that are rarely met."""
+    largest_gradient: float = 1.0
+    """A longer gradient is cut to this norm: a recurrence can blow one up."""
     patience: int = 20
     """Epochs without a better validation log-loss after which training stops."""
+    teachers: int = 2
+    """Networks that teach the one that is kept; with 0 it learns from the labels alone."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("hidden", "ngrams", "min_count", "epochs", "batch", "patience", "truncate"):
+        for name in COUNTS:
             value = getattr(self, name)
             _require(name, value, value is None or value >= 1, "at least 1")
         for name in ("dropout", "ngram_dropout", "symbol_dropout"):
             _require(name, getattr(self, name), 0 <= getattr(self, name) < 1, "from 0 to below 1")
-        _require("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
-        for name in ("weight_decay", "consistency"):
+        for name in ("learning_rate", "largest_gradient"):
+            _require(name, getattr(self, name), getattr(self, name) > 0, "above 0")
+        for name in ("weight_decay", "consistency", "epsilon", "teachers"):
             _require(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
 
     def epochs_of(self, batches: int) -> int:
         """How many epochs to train where one has so many batches."""
         return self.epochs or max(LEAST_EPOCHS, -(-LEAST_UPDATES // batches))
+
+    def of_teacher(self, number: int) -> Self:
+        """How one of the teachers is trained, from 0 on."""
+        return replace(self, seed=self.seed + number, teachers=0)
+
+    def of_pupil(self) -> Self:
+        """How the network that is kept learns from its teachers.
+
+        What it learns holds for many more strings than there are names, so less is kept from it.
+        """
+        return replace(
+            self,
+            epochs=min(LESSONS, self.epochs or LESSONS),
+            weight_decay=self.weight_decay / 2,
+            dropout=self.dropout / 4,
+            ngram_dropout=self.ngram_dropout / 4,
+            consistency=0.0,
+            teachers=0,
+        )
 
 
 def _require(name: str, value: object, holds: bool, expected: str) -> None:

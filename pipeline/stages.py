@@ -19,10 +19,10 @@ from model.classifier import Classifier
 from model.vocabulary import Vocabulary
 from pipeline import clean as cleaning
 from pipeline import split as splitting
-from pipeline import train as training
 from pipeline.batches import Examples
 from pipeline.calibrate import calibrate
 from pipeline.config import IngestConfig, SplitConfig
+from pipeline.distil import distil
 from pipeline.languages import resolve
 from pipeline.recipe import Recipe
 from pipeline.sources import SourceOptions, open_sources
@@ -95,10 +95,12 @@ def split(out: Path, cleaned: Path, config: SplitConfig) -> None:
 
 
 @stage
-def build_vocabulary(out: Path, sides: Path, order: int, marks: bool, min_count: int) -> None:
+def build_vocabulary(
+    out: Path, sides: Path, order: int, marks: bool, min_count: int, most: int
+) -> None:
     """Training names → `vocabulary.json`."""
     names = sorted(set(NameTable.read(sides / "train.parquet").name))
-    vocabulary = Vocabulary.fit(names, order=order, marks=marks, min_count=min_count)
+    vocabulary = Vocabulary.fit(names, order=order, marks=marks, min_count=min_count, most=most)
     write_json(out / "vocabulary.json", dataclasses.asdict(vocabulary))
 
 
@@ -115,7 +117,7 @@ def train(
     table, held_out = (NameTable.read(sides / f"{s}.parquet") for s in ("train", "validation"))
     codes = sorted(set(table.language))
     words = Vocabulary.from_dict(read_json(vocabulary / "vocabulary.json"))
-    trained = training.train(
+    trained = distil(
         examples(table, codes),
         examples(held_out, codes),
         words,

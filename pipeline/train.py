@@ -4,21 +4,26 @@ Shapes: N names, B batch, T steps, G n-gram order, C languages.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from contextlib import ExitStack
+from functools import reduce
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim import AdamW, Optimizer
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
 
 from model.rnn import RNN
 from model.vocabulary import Vocabulary
 from pipeline.batches import Batches, Examples, corrupt, drop
 from pipeline.recipe import Recipe
+from pipeline.threads import lone_threads
 
 Floats = NDArray[np.float32]
 
@@ -34,10 +39,12 @@ class Epoch(NamedTuple):
     validation_loss: float
     validation_accuracy: float
     """Share of validation names whose most probable language is one that they carry."""
+    network: str = "the network"
+    """Which one it is of, where several are trained."""
 
 
 class Trained(NamedTuple):
-    """The epoch with the best validation loss."""
+    """The epoch with the best validation loss; every number is one that float16 can hold."""
 
     W: Floats  # (H, H)
     U: Floats  # (H, F)
@@ -53,9 +60,10 @@ def train(
     recipe: Recipe,
     *,
     device: str = "auto",
+    network: str = "the network",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Trained:
-    """Train W, U, V. On a CPU the same examples, recipe and thread count give the same bits.
+    """Train one network. On a CPU the same examples, recipe and thread count give the same bits.
 
     Raises:
         ValueError: there are no names to train or to validate on, or the loss is not a number.
@@ -65,53 +73,93 @@ def train(
             raise ValueError(f"there are no {side} names; give more names of each language")
     on = torch.device(choose_device(device))
     rnn = RNN(len(vocabulary), recipe.hidden, training.targets.shape[1], seed=recipe.seed).to(on)
-    generator = torch.Generator(on).manual_seed(recipe.seed)
+    order = torch.Generator(on).manual_seed(recipe.seed)
     batches = Batches(training, vocabulary, recipe.batch, on)
     held_out = Batches(validation, vocabulary, 1024, on)
     fallback = torch.from_numpy(vocabulary.fallback).to(on)
     epochs = recipe.epochs_of(len(batches))
     optimiser = AdamW(
-        rnn.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        rnn.parameters(),
+        recipe.learning_rate,
+        eps=recipe.epsilon,
+        weight_decay=recipe.weight_decay,
+        fused=True,
     )
     schedule = OneCycleLR(optimiser, recipe.learning_rate, total_steps=epochs * len(batches))
     curve: list[Epoch] = []
     best = Epoch(0, epochs, np.inf, np.inf, 0.0)
-    for number in range(1, epochs + 1):
-        total = torch.zeros((), device=on)  # summed there, so that no step waits for the device
-        for ids, targets in batches.shuffled(generator):
-            loss = loss_of(rnn, ids, targets, fallback, recipe, generator)
-            _step(optimiser, schedule, loss)
-            total += loss.detach() * len(ids)
-        logits, targets = predict(rnn, held_out)
-        epoch = Epoch(
-            number,
-            epochs,
-            total.item() / len(training.names),
-            F.cross_entropy(logits, targets).item(),
-            _hit_rate(logits, targets),
-        )
-        curve.append(epoch)
-        on_epoch(epoch)
-        if epoch.validation_loss < best.validation_loss:
-            best = epoch
-            weights = {k: p.detach().clone() for k, p in rnn.named_parameters()}
-            temperature = fit_temperature(logits, targets)
-        elif number - best.epoch >= recipe.patience:
-            break
+    with Shards(rnn, fallback, recipe) as shards:
+        for number in range(1, epochs + 1):
+            total = torch.zeros((), device=on)  # summed there, so that no step waits for it
+            for ids, targets in batches.shuffled(order):
+                total += shards.backward(ids, targets) * len(ids)
+                clip_grad_norm_(rnn.parameters(), recipe.largest_gradient)
+                optimiser.step()
+                schedule.step()
+            logits, targets = predict(rnn, held_out)
+            epoch = Epoch(
+                number,
+                epochs,
+                total.item() / len(training.names),
+                F.cross_entropy(logits, targets).item(),
+                _hit_rate(logits, targets),
+                network,
+            )
+            curve.append(epoch)
+            on_epoch(epoch)
+            if epoch.validation_loss < best.validation_loss:
+                best = epoch
+                weights = {k: p.detach().clone() for k, p in rnn.named_parameters()}
+                temperature = fit_temperature(logits.cpu().numpy(), targets.cpu().numpy())
+            elif number - best.epoch >= recipe.patience:
+                break
     if not best.epoch:
         raise ValueError(
             f"training diverged: the validation loss is {epoch.validation_loss} from the first "
             f"epoch on; lower the learning rate of {recipe.learning_rate}"
         )
-    W, U, V = (weights[name].cpu().numpy() for name in "WUV")
+    W, U, V = (weights[name].half().float().cpu().numpy() for name in "WUV")
     return Trained(W, np.ascontiguousarray(U.T), V, temperature, curve)
 
 
-def _step(optimiser: Optimizer, schedule: LRScheduler, loss: Tensor) -> None:
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    optimiser.step()
-    schedule.step()
+class Shards:
+    """The gradient of a batch, worked out in equal parts: one a core, or one on a GPU."""
+
+    def __init__(self, rnn: RNN, fallback: Tensor, recipe: Recipe) -> None:
+        self.rnn, self.fallback, self.recipe = rnn, fallback, recipe
+        self.parameters = list(rnn.parameters())
+        self.device = fallback.device
+
+    def __enter__(self) -> Self:
+        """Start the threads; each draws what is dropped from a generator of its own."""
+        parts = torch.get_num_threads() if self.device.type == "cpu" else 1
+        self._stack = ExitStack()
+        self._pool = self._stack.enter_context(lone_threads())
+        self._generators = [
+            torch.Generator(self.device).manual_seed(parts * self.recipe.seed + part)
+            for part in range(parts)
+        ]
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End the threads."""
+        self._stack.close()
+
+    def backward(self, ids: Tensor, targets: Tensor) -> Tensor:
+        """The loss of ids (B, T, G) and targets (B, C); the parameters get its gradient."""
+        B, parts = len(ids), min(len(ids), len(self._generators))
+
+        def part(ids: Tensor, targets: Tensor, generator: torch.Generator) -> list[Tensor]:
+            loss = loss_of(self.rnn, ids, targets, self.fallback, self.recipe, generator)
+            loss = loss * (len(ids) / B)
+            return [loss.detach(), *torch.autograd.grad(loss, self.parameters)]
+
+        shards = ids.tensor_split(parts), targets.tensor_split(parts), self._generators
+        each = zip(*self._pool.map(part, *shards), strict=True)
+        loss, *gradients = [reduce(torch.add, shares) for shares in each]
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        return loss
 
 
 def loss_of(
@@ -148,17 +196,19 @@ def predict(rnn: RNN, batches: Batches) -> tuple[Tensor, Tensor]:
     return torch.cat(logits), torch.cat(targets)
 
 
-def fit_temperature(logits: Tensor, targets: Tensor) -> float:
+def fit_temperature(logits: Floats, targets: Floats) -> float:
     """The temperature at which softmax(logits / temperature) has the lowest log-loss.
 
-    Guo et al., On Calibration of Modern Neural Networks, 2017.
+    Of logits or log-probabilities (N, C) and targets (N, C). Guo et al., On Calibration of Modern
+    Neural Networks, 2017.
     """
-    logits, targets = logits.double(), targets.double()
-    fit = minimize_scalar(
-        lambda log_t: F.cross_entropy(logits / float(np.exp(log_t)), targets).item(),
-        bounds=(np.log(0.05), np.log(20.0)),
-        method="bounded",
-    )
+    logits = logits.astype(np.float64)
+
+    def loss(log_temperature: float) -> float:
+        log_p = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return float(-(targets * log_p).sum(axis=1).mean())
+
+    fit = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
     return float(np.exp(fit.x))
 
 

@@ -1,0 +1,131 @@
+"""Many models teach the one that is kept: a committee's belief, distilled into W, U, V.
+
+The committee is a few networks trained on the labels from different seeds, and the languages'
+spelling models. Together they are more accurate and better calibrated than any of them; the pupil
+learns what they believe of the training names and of many names that nobody bears.
+
+Hinton, Vinyals and Dean, Distilling the knowledge in a neural network, 2015.
+
+Shapes: N names, C languages.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from model.artifact import Artifact, Language
+from model.classifier import Classifier
+from model.vocabulary import Vocabulary
+from pipeline.batches import Examples
+from pipeline.pseudo_names import invent
+from pipeline.recipe import Recipe
+from pipeline.spelling import SpellingModels
+from pipeline.threads import side_by_side
+from pipeline.train import Epoch, Trained, fit_temperature, train
+
+SPELLING_SHARE = 0.3
+"""The spelling models' part of the committee's belief; the networks share the rest."""
+
+LABEL_SHARE = 0.5
+"""The labels' part of what the pupil is taught of a training name; the committee has the rest."""
+
+READINGS = 2
+"""How often a pass of the pupil reads each training name."""
+
+PSEUDO_NAMES = 80_000
+"""Names that nobody bears, of which the pupil learns what the committee believes …"""
+PSEUDO_PER_NAME = 12
+"""… or so many for each training name, if these are fewer."""
+
+Floats = NDArray[np.float32]
+
+
+class Committee(NamedTuple):
+    """Several models that answer with one voice."""
+
+    networks: Sequence[Classifier]
+    spelling: SpellingModels
+    spelling_temperature: float
+    temperature: float = 1.0
+
+    def believe(self, names: Sequence[str]) -> Floats:
+        """(N, C) the committee's probabilities of normalised names."""
+        spelled = softmax(self.spelling.logits(names) / self.spelling_temperature, axis=1)
+        network = np.mean([each.probabilities(names) for each in self.networks], axis=0)
+        mixed = (1 - SPELLING_SHARE) * network + SPELLING_SHARE * spelled
+        return np.asarray(softmax(np.log(mixed) / self.temperature, axis=1), np.float32)
+
+
+def distil(
+    training: Examples,
+    validation: Examples,
+    vocabulary: Vocabulary,
+    recipe: Recipe,
+    *,
+    device: str = "auto",
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Trained:
+    """Train the network that is kept: taught by a committee, or alone if the recipe has no teacher.
+
+    The curve is the pupil's; `on_epoch` is called for the teachers' epochs too, from other threads.
+
+    Raises:
+        ValueError: as `train`.
+    """
+    if not recipe.teachers:
+        return train(training, validation, vocabulary, recipe, device=device, on_epoch=on_epoch)
+
+    def teacher(number: int) -> Classifier:
+        trained = train(
+            training,
+            validation,
+            vocabulary,
+            recipe.of_teacher(number),
+            device=device,
+            network=f"teacher {number + 1}",
+            on_epoch=on_epoch,
+        )
+        return as_classifier(trained, vocabulary)
+
+    networks = side_by_side(teacher, range(recipe.teachers))
+    committee = convene(networks, training, validation)
+    taught = lesson(training, committee, recipe.seed)
+    return train(
+        taught,
+        validation,
+        vocabulary,
+        recipe.of_pupil(),
+        device=device,
+        network="pupil",
+        on_epoch=on_epoch,
+    )
+
+
+def convene(networks: Sequence[Classifier], training: Examples, validation: Examples) -> Committee:
+    """The committee of these networks; its temperatures are fitted on validation names."""
+    spelling = SpellingModels.fit(training)
+    alone = fit_temperature(spelling.logits(validation.names), validation.targets)
+    committee = Committee(networks, spelling, alone)
+    together = fit_temperature(np.log(committee.believe(validation.names)), validation.targets)
+    return committee._replace(temperature=together)
+
+
+def lesson(training: Examples, committee: Committee, seed: int) -> Examples:
+    """What the pupil learns from: training names, and names that nobody bears, with targets."""
+    tries = min(max(PSEUDO_NAMES, len(training.names)), PSEUDO_PER_NAME * len(training.names))
+    invented = invent(training, tries, np.random.default_rng(seed))
+    known = LABEL_SHARE * training.targets + (1 - LABEL_SHARE) * committee.believe(training.names)
+    return Examples(
+        [*training.names] * READINGS + invented,
+        np.concatenate([known] * READINGS + [committee.believe(invented)]),
+    )
+
+
+def as_classifier(trained: Trained, vocabulary: Vocabulary) -> Classifier:
+    """A trained network with the code that the service runs; its languages have no names yet."""
+    languages = tuple(Language(str(c), str(c)) for c in range(len(trained.V)))
+    W, U, V, temperature, _ = trained
+    return Classifier(Artifact(W, U, V, vocabulary, languages, temperature))

@@ -1,0 +1,111 @@
+"""How each language spells: an n-gram model of the names of every language, side by side.
+
+Where the recurrent net learns what tells languages apart, these learn what each one's names look
+like, from one pass of counting. That makes them the better judges of the rare, and a good second
+opinion (Ng and Jordan, On discriminative vs. generative classifiers, 2002).
+
+Shapes: N names, T steps, G n-gram order, F features, C languages.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from model.ngrams import relatives
+from model.vocabulary import NOTHING, START, Vocabulary
+from pipeline.batches import Examples
+
+ORDER = 4
+MOST_GRAMS = 200_000  # bounds the memory on large data; the rarest go first
+
+DISCOUNT = 0.75
+"""What absolute discounting takes from the count of each n-gram."""
+DOUBT = 0.5
+"""How many sightings the shorter n-gram's word counts for."""
+LETTERS_DOUBT = 5.0
+"""The same of single characters, where all languages together have the word."""
+
+CHUNK = 1024
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SpellingModels:
+    """C n-gram models over one vocabulary, by interpolated absolute discounting.
+
+    Ney, Essen and Kneser, On structuring probabilistic dependences in stochastic language
+    modelling, 1994.
+    """
+
+    vocabulary: Vocabulary
+    log_p: Floats
+    """(F, C) of each feature's last symbol after its others; 0 of what is not predicted."""
+    log_backoff: Floats
+    """(F, C) of the share that a context leaves to symbols it was not seen with."""
+    log_prior: Floats
+    """(C,) of the languages' shares of the names."""
+
+    @classmethod
+    def fit(cls, examples: Examples) -> Self:
+        """Count; a name of several languages counts for each by its share."""
+        vocabulary = Vocabulary.fit(examples.names, order=ORDER, min_count=1, most=MOST_GRAMS)
+        counts = _counts(vocabulary, examples)  # (F, C)
+        grams, context, shorter = relatives(vocabulary)
+        seen = np.maximum(counts - DISCOUNT * np.minimum(counts, 1), 0)
+        follows = csr_matrix((np.ones_like(grams), (context, grams)), shape=(len(counts),) * 2)
+        left = counts - follows @ seen + DOUBT
+        backoff = np.where(counts > 0, left / (counts + DOUBT), 1.0)
+        p = _characters(vocabulary, counts)
+        length = np.array([len(vocabulary.features[i]) for i in grams], np.int64)
+        for n in range(2, ORDER + 1):  # the shorter one's p is there when it is needed
+            g, c, s = (ids[length == n] for ids in (grams, context, shorter))
+            p[g] = seen[g] / (counts[c] + DOUBT) + backoff[c] * p[s]
+        prior = np.log(np.maximum(examples.targets.mean(axis=0), np.finfo(np.float32).tiny))
+        return cls(vocabulary, np.log(p), np.log(backoff), prior.astype(np.float32))
+
+    def logits(self, names: Sequence[str]) -> Floats:
+        """(N, C) log p(name, language) of normalised names."""
+        parts = [self._chunk(names[i : i + CHUNK]) for i in range(0, len(names), CHUNK)]
+        return np.concatenate([np.zeros((0, self.log_prior.size), np.float32), *parts])
+
+    def _chunk(self, names: Sequence[str]) -> Floats:
+        ids = self.vocabulary.encode(names).ids  # (N, T, G)
+        log_p = self.log_p[ids[..., 0]]  # (N, T, C)
+        for g in range(1, ids.shape[2]):
+            log_p[:, 1:] += self.log_backoff[ids[:, :-1, g - 1]]
+            known = ids[..., g] != NOTHING
+            log_p[known] = self.log_p[ids[..., g][known]]
+        return np.asarray(log_p.sum(axis=1) + self.log_prior)
+
+
+def _counts(vocabulary: Vocabulary, examples: Examples) -> Floats:
+    """(F, C) how often the names of each language have each feature."""
+    ids = vocabulary.encode(examples.names).ids
+    name, _, _ = fired = ids.nonzero()
+    has = csr_matrix(
+        (np.ones(name.size, np.float32), (ids[fired], name)),
+        shape=(len(vocabulary), len(examples.names)),
+    )
+    return np.asarray(has @ examples.targets, np.float32)
+
+
+def _characters(vocabulary: Vocabulary, counts: Floats) -> Floats:
+    """(F, C) probabilities of single characters, 1 for all that is no character or not predicted.
+
+    A character that no training name has is as likely in each language as the rarest one.
+    """
+    p = np.ones_like(counts)
+    single = np.array([len(f) == 1 and f != START for f in vocabulary.features])
+    pooled = counts[single].sum(axis=1, keepdims=True) + 0.5
+    pooled /= pooled.sum()
+    p[: len(counts) - len(vocabulary.grams)] = pooled.min(initial=1.0)
+    p[single] = (counts[single] + LETTERS_DOUBT * pooled) / (
+        counts[single].sum(axis=0) + LETTERS_DOUBT
+    )
+    p[NOTHING] = 1.0
+    return p
