@@ -156,6 +156,7 @@ class Shards:
 
         shards = ids.tensor_split(parts), targets.tensor_split(parts), self._generators
         each = zip(*self._pool.map(part, *shards), strict=True)
+        loss: Tensor
         loss, *gradients = [reduce(torch.add, shares) for shares in each]
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient

@@ -39,6 +39,15 @@ def test_save_then_load_gives_the_same_probabilities(artifact: Path, tmp_path: P
     )
 
 
+def test_half_the_room_where_nothing_is_lost(artifact: Path, tmp_path: Path) -> None:
+    trained = load(artifact)
+    matrices = trained.W.size + trained.U.size + trained.V.size
+    assert (artifact / WEIGHTS).stat().st_size < 2 * matrices + 1000
+    finer = dataclasses.replace(trained, V=trained.V + np.float32(1e-6), evidence_sha256=None)
+    save(finer, tmp_path / "finer")
+    np.testing.assert_array_equal(load(tmp_path / "finer").V, finer.V)
+
+
 def test_only_whole_directories_appear(artifact: Path, tmp_path: Path) -> None:
     unwritable = dataclasses.replace(load(artifact), metrics={"f1": object()})
     with pytest.raises(TypeError):

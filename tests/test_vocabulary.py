@@ -80,3 +80,12 @@ def test_a_vocabulary_survives_json() -> None:
     restored = Vocabulary.from_dict({**fields, "grams": list(vocabulary.grams)})
     assert restored == vocabulary
     np.testing.assert_array_equal(restored.encode(["иван"]).ids, vocabulary.encode(["иван"]).ids)
+
+
+def test_the_rarest_ngrams_go_where_there_are_too_many() -> None:
+    names = ["abab", "abc", "cd"]
+    whole = Vocabulary.fit(names, order=2, marks=False, min_count=1)
+    assert whole.grams == ("a", "b", "c", "d", "ab", "ba", "bc", "cd")
+    assert Vocabulary.fit(names, order=2, marks=False, min_count=1, most=5).grams == whole.grams[:5]
+    least = Vocabulary.fit(names, order=2, marks=False, min_count=1, most=2)
+    assert least.grams == ("a", "b"), "of the characters the most frequent"

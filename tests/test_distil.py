@@ -1,0 +1,78 @@
+"""A committee that knows the answer teaches a network, on names that their endings give away."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from test_train import HELD_OUT, TRAINING
+
+from model.vocabulary import Vocabulary
+from pipeline.distil import READINGS, as_classifier, convene, distil, lesson
+from pipeline.recipe import LESSONS, Recipe
+from pipeline.train import Epoch, Trained, train
+
+RECIPE = Recipe(hidden=16, batch=8, epochs=20, learning_rate=0.02)
+WORDS = Vocabulary.fit(TRAINING.names, min_count=1)
+
+
+def run(recipe: Recipe = RECIPE, seen: list[Epoch] | None = None) -> Trained:
+    on_epoch = seen.append if seen is not None else lambda epoch: None
+    return distil(TRAINING, HELD_OUT, WORDS, recipe, device="cpu", on_epoch=on_epoch)
+
+
+def test_the_pupil_learns_what_there_is_to_learn_and_the_curve_is_its_own() -> None:
+    seen: list[Epoch] = []
+    trained = run(seen=seen)
+    assert trained.curve[-1].validation_accuracy == 1.0
+    assert {epoch.network for epoch in seen} == {"teacher 1", "teacher 2", "pupil"}
+    assert trained.curve == [epoch for epoch in seen if epoch.network == "pupil"]
+    assert len(trained.curve) == LESSONS
+
+
+def test_a_seed_decides_everything() -> None:
+    first, same, other = run(), run(), run(replace(RECIPE, seed=9))
+    for name in "WUV":
+        np.testing.assert_array_equal(getattr(first, name), getattr(same, name))
+    assert not np.array_equal(first.U, other.U)
+
+
+def test_without_teachers_it_is_plain_training() -> None:
+    alone = replace(RECIPE, teachers=0)
+    plain = train(TRAINING, HELD_OUT, WORDS, alone, device="cpu")
+    np.testing.assert_array_equal(run(alone).U, plain.U)
+
+
+def test_the_number_of_threads_is_as_before() -> None:
+    before = torch.get_num_threads()
+    run()
+    assert torch.get_num_threads() == before
+
+
+def test_a_committee_is_one_voice_of_several() -> None:
+    networks = [
+        as_classifier(train(TRAINING, HELD_OUT, WORDS, RECIPE.of_teacher(n), device="cpu"), WORDS)
+        for n in range(2)
+    ]
+    committee = convene(networks, TRAINING, HELD_OUT)
+    belief = committee.believe(HELD_OUT.names)
+    assert belief.dtype == np.float32
+    np.testing.assert_allclose(belief.sum(axis=1), 1, rtol=1e-5)
+    assert (belief.argmax(axis=1) == HELD_OUT.targets.argmax(axis=1)).all()
+    taught = lesson(TRAINING, committee, seed=0)
+    N = len(TRAINING.names)
+    assert list(taught.names[: READINGS * N]) == [*TRAINING.names] * READINGS
+    assert not set(taught.names[READINGS * N :]) & set(TRAINING.names)
+    # Half the label, half the belief, on training names; on the others the belief alone.
+    expected = (TRAINING.targets + committee.believe(TRAINING.names)) / 2
+    np.testing.assert_allclose(taught.targets[:N], expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        taught.targets[READINGS * N :], committee.believe(taught.names[READINGS * N :]), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("teachers", [1, 3])
+def test_any_number_of_teachers(teachers: int) -> None:
+    seen: list[Epoch] = []
+    run(replace(RECIPE, teachers=teachers, epochs=2), seen)
+    assert len({epoch.network for epoch in seen}) == teachers + 1

@@ -1,0 +1,65 @@
+"""The spelling models against the obvious computation, and for what they must know."""
+
+import numpy as np
+import pytest
+
+from pipeline.batches import Examples
+from pipeline.spelling import ORDER, Floats, SpellingModels
+
+NAMES = ["kowalski", "nowak", "zielinski", "papadopoulos", "georgiou", "nikolaidis"]
+TARGETS = np.repeat(np.eye(2, dtype=np.float32), 3, axis=0)
+SHARED = Examples([*NAMES, "makris"], np.vstack([TARGETS, [[0.25, 0.75]]]).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def models() -> SpellingModels:
+    return SpellingModels.fit(SHARED)
+
+
+def test_what_can_follow_a_context_adds_up_to_one(models: SpellingModels) -> None:
+    """Over the whole alphabet, after contexts of each length, seen by a language or not."""
+    features = models.vocabulary.features
+    alphabet = [f for f in features if len(f) == 1 and f != "\x02"]
+    place = {feature: i for i, feature in enumerate(features)}
+
+    def p(context: str, symbol: str) -> Floats:
+        if (gram := context + symbol) in place:
+            return np.asarray(np.exp(models.log_p[place[gram]]))
+        backoff = models.log_backoff[place[context]] if context in place else np.float32(0)
+        return np.asarray(np.exp(backoff) * p(context[1:], symbol))
+
+    for context in ("", "\x02", "k", "ski", "owa", "pou", "zzz"):
+        total = sum(p(context, symbol) for symbol in alphabet)
+        np.testing.assert_allclose(total, 1, atol=1e-5)
+
+
+def test_a_batch_is_each_name_alone(models: SpellingModels) -> None:
+    names = ["kowal", "a", "dopoulos-ski", "иванов"]
+    alone = np.concatenate([models.logits([name]) for name in names])
+    np.testing.assert_allclose(models.logits(names), alone, rtol=1e-5)
+    assert models.logits([]).shape == (0, 2)
+
+
+def test_unseen_names_go_to_the_language_that_spells_so(models: SpellingModels) -> None:
+    logits = models.logits(["kowinski", "papageorgiou"])
+    assert logits.argmax(axis=1).tolist() == [0, 1]
+
+
+def test_what_no_training_name_has_tells_nothing(models: SpellingModels) -> None:
+    known = models.logits(["nowak"])
+    strange = models.logits(["漢", "漢漢"])
+    assert np.isfinite(strange).all()
+    assert np.ptp(strange[1]) < np.ptp(known[0])
+
+
+def test_a_shared_name_counts_by_its_shares() -> None:
+    ids = SpellingModels.fit(SHARED).vocabulary.encode(["makris"]).ids
+    assert ids.shape[2] == ORDER
+    even, uneven = (
+        SpellingModels.fit(Examples(SHARED.names, np.vstack([TARGETS, [shares]])))
+        for shares in (
+            np.array([0.5, 0.5], np.float32),
+            np.array([0.01, 0.99], np.float32),
+        )
+    )
+    assert np.diff(uneven.logits(["makris"])) > np.diff(even.logits(["makris"]))
