@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -83,7 +84,8 @@ def main() -> None:
             return
         for fold in range(arguments.only_folds or arguments.folds):
             run(table, arguments.folds, fold, peers, arguments.json)
-            print(summary(table, arguments.folds, settings, arguments.json).text(), flush=True)
+            for shown in (summary, by_language):
+                print(shown(table, arguments.folds, settings, arguments.json).text(), flush=True)
     except (ValueError, OSError) as error:  # all our errors for the user are ValueErrors
         sys.exit(f"bench: {error}")
 
@@ -145,6 +147,29 @@ def summary(table: NameTable, k: int, peers: Mapping[str, Peer], path: Path) -> 
         | dict.fromkeys(FIGURES.values(), "")
         | {"parameters": ",.0f", "training s": ",.1f"},
         rows,
+    )
+
+
+def by_language(table: NameTable, k: int, peers: Mapping[str, Peer], path: Path) -> Table:
+    """How many rows of each language a peer finds, over all folds that `path` has of it."""
+    names = Counter(table.language)
+    found: dict[str, dict[str, str | float]] = {
+        code: {"language": code, "names": names[code]} for code in sorted(names)
+    }
+    results, columns = read(path), dict[str, str]()
+    for name, peer in peers.items():
+        key = identity(table, k, name, peer)
+        if mine := [result for result in results if key.items() <= result.items()]:
+            columns[name] = ".2f"
+            judged = [Evaluation.from_dict(result["evaluation"]).per_language for result in mine]
+            for code, row in found.items():
+                of = [quality[code] for quality in judged if code in quality]
+                hits = sum(quality.recall * quality.n for quality in of)
+                row[name] = hits / max(sum(quality.n for quality in of), 1)
+    return Table(
+        "Recall by language, test rows of all folds together",
+        {"language": "", "names": "d"} | columns,
+        list(found.values()),
     )
 
 

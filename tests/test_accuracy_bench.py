@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.accuracy import FIGURES, PEERS, part, run, summary
+from bench.accuracy import FIGURES, PEERS, by_language, part, run, summary
 from bench.neural_peers import Recurrent
 from bench.peers import LogisticNgrams, LookUp, NaiveBayes, Ours, Peer, Prior
 from bench.report import Row
@@ -59,6 +59,15 @@ def test_every_peer_has_a_row_with_finite_figures(table: NameTable, measured: Pa
         assert np.isfinite([mean_of(row, heading) for heading in FIGURES.values()]).all()
     majority, look_up, *learners = (mean_of(row, "accuracy") for row in rows)
     assert majority == look_up < min(learners) - 0.2
+
+
+def test_recall_by_language_adds_up_to_accuracy(table: NameTable, measured: Path) -> None:
+    rows = by_language(table, 2, SMALL, measured).rows
+
+    assert [(row["language"], row["names"]) for row in rows] == [("el", 67), ("pl", 67), ("ru", 66)]
+    recalled = sum(float(row["ours"]) * int(row["names"]) for row in rows) / len(table)
+    ours = summary(table, 2, {"ours": SMALL["ours"]}, measured).rows[0]
+    assert recalled == pytest.approx(mean_of(ours, "accuracy"), abs=1e-3)
 
 
 def mean_of(row: Row, heading: str) -> float:

@@ -1,0 +1,91 @@
+"""What the committee knows, and what its pupil keeps of it: `python -m bench.distillation`.
+
+On validation rows of fold 0 of `bench.accuracy`, which no table of peers reports; the temperatures
+are fitted on the names of the same rows.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from scipy.special import softmax
+
+from bench.__main__ import load
+from bench.accuracy import FIGURES, part
+from bench.peers import Floats, Score
+from bench.report import Row, Table
+from model.artifact import Language
+from model.vocabulary import Vocabulary
+from pipeline.distil import as_classifier, convene, lesson
+from pipeline.evaluate import evaluate
+from pipeline.recipe import Recipe
+from pipeline.stages import examples
+from pipeline.table import NameTable
+from pipeline.threads import side_by_side
+from pipeline.train import train
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.distillation")
+    parser.add_argument("--data", default="builtin", metavar="FILE", help="names to measure on")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    try:
+        print(compare(load(arguments.data), Recipe()).text())
+    except (ValueError, OSError) as error:  # all our errors for the user are ValueErrors
+        sys.exit(f"bench: {error}")
+
+
+def compare(table: NameTable, recipe: Recipe) -> Table:
+    """A row for each way to answer."""
+    sides = part(table, 5, 0)
+    rows = sides.validation
+    codes = sorted(set(sides.training.language))
+    languages = [Language(code, code) for code in codes]
+    figures: list[Row] = []
+    for who, predict in models(sides.training, rows, codes, recipe):
+        quality = evaluate(rows.name, rows.language, predict(rows.name), languages)
+        cells = {heading: getattr(quality, field) for field, heading in FIGURES.items()}
+        figures.append({"who": who, **cells})
+    return Table(
+        f"{len(rows)} validation rows",
+        {"who": ""} | dict.fromkeys(FIGURES.values(), ".3f"),
+        figures,
+    )
+
+
+def models(
+    training: NameTable, validation: NameTable, codes: list[str], recipe: Recipe
+) -> Iterator[tuple[str, Score]]:
+    """The members, the committee, the pupil; each gives probabilities (N, C) of names (N)."""
+    known, held_out = examples(training, codes), examples(validation, codes)
+    words = Vocabulary.fit(
+        known.names, order=recipe.ngrams, min_count=recipe.min_count, most=recipe.features
+    )
+    networks = side_by_side(
+        lambda n: as_classifier(
+            train(known, held_out, words, recipe.of_teacher(n), device="cpu"), words
+        ),
+        range(recipe.teachers),
+    )
+    committee = convene(networks, known, held_out)
+
+    def spelling(names: Sequence[str]) -> Floats:
+        logits = committee.spelling.logits(names)
+        return np.asarray(softmax(logits / committee.spelling_temperature, axis=1))
+
+    yield "one teacher", networks[0].probabilities
+    yield "the teachers", lambda names: np.mean([n.probabilities(names) for n in networks], axis=0)
+    yield "the spelling models", spelling
+    yield "the committee", committee.believe
+    taught = lesson(known, committee, recipe.seed)
+    pupil = train(taught, held_out, words, recipe.of_pupil(), device="cpu")
+    yield "the pupil", as_classifier(pupil, words).probabilities
+
+
+if __name__ == "__main__":
+    main()
