@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from model.familiarity import Reading
 
-LEAST_FAMILIARITY = 0.04
+LEAST_FAMILIARITY = 0.047
 """Below it a string is unknown, and so is about this share of real names: 5 % at most is wanted."""
 
 

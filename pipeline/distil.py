@@ -29,6 +29,10 @@ from pipeline.train import Epoch, Trained, fit_temperature, train
 SPELLING_SHARE = 0.3
 """The spelling models' part of the committee's belief; the networks share the rest."""
 
+RELIEF = 0.2
+"""How far the committee's belief is freed of the languages' shares, from 0 to 1 (Menon et al.,
+Long-tail learning via logit adjustment, 2021): small languages are answered more often."""
+
 LABEL_SHARE = 0.5
 """The labels' part of what the pupil is taught of a training name; the committee has the rest."""
 
@@ -50,13 +54,15 @@ class Committee(NamedTuple):
     spelling: SpellingModels
     spelling_temperature: float
     temperature: float = 1.0
+    relief: float = 0.0
 
     def believe(self, names: Sequence[str]) -> Floats:
         """(N, C) the committee's probabilities of normalised names."""
         spelled = softmax(self.spelling.logits(names) / self.spelling_temperature, axis=1)
         network = np.mean([each.probabilities(names) for each in self.networks], axis=0)
         mixed = (1 - SPELLING_SHARE) * network + SPELLING_SHARE * spelled
-        return np.asarray(softmax(np.log(mixed) / self.temperature, axis=1), np.float32)
+        logits = np.log(mixed) / self.temperature - self.relief * self.spelling.log_prior
+        return np.asarray(softmax(logits, axis=1), np.float32)
 
 
 def distil(
@@ -110,7 +116,7 @@ def convene(networks: Sequence[Classifier], training: Examples, validation: Exam
     alone = fit_temperature(spelling.logits(validation.names), validation.targets)
     committee = Committee(networks, spelling, alone)
     together = fit_temperature(np.log(committee.believe(validation.names)), validation.targets)
-    return committee._replace(temperature=together)
+    return committee._replace(temperature=together, relief=RELIEF)
 
 
 def lesson(training: Examples, committee: Committee, seed: int) -> Examples:

@@ -8,7 +8,8 @@ import torch
 from test_train import HELD_OUT, TRAINING
 
 from model.vocabulary import Vocabulary
-from pipeline.distil import READINGS, as_classifier, convene, distil, lesson
+from pipeline.batches import Examples
+from pipeline.distil import READINGS, RELIEF, as_classifier, convene, distil, lesson
 from pipeline.recipe import LESSONS, Recipe
 from pipeline.train import Epoch, Trained, train
 
@@ -69,6 +70,17 @@ def test_a_committee_is_one_voice_of_several() -> None:
     np.testing.assert_allclose(
         taught.targets[READINGS * N :], committee.believe(taught.names[READINGS * N :]), rtol=1e-4
     )
+
+
+def test_relief_raises_the_small_language() -> None:
+    shares = np.array([[1, 0]] * 18 + [[0, 1]] * 2, np.float32)
+    uneven = Examples(TRAINING.names, shares)
+    network = as_classifier(train(uneven, HELD_OUT, WORDS, RECIPE.of_teacher(0)), WORDS)
+    committee = convene([network], uneven, HELD_OUT)
+    plain = committee._replace(relief=0.0).believe(HELD_OUT.names)
+    odds = (p[:, 1] / p[:, 0] for p in (committee.believe(HELD_OUT.names), plain))
+    relieved, before = odds
+    np.testing.assert_allclose(relieved / before, 9**RELIEF, rtol=1e-3)
 
 
 @pytest.mark.parametrize("teachers", [1, 3])
