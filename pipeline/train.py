@@ -4,9 +4,7 @@ Shapes: N names, B batch, T steps, G n-gram order, C languages.
 """
 
 from collections.abc import Callable
-from contextlib import ExitStack
-from functools import reduce
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,9 +19,13 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from model.rnn import RNN
 from model.vocabulary import Vocabulary
-from pipeline.batches import Batches, Examples, corrupt, drop
+from pipeline.batches import Batches, Examples
+from pipeline.gradient import Gradient
 from pipeline.recipe import Recipe
 from pipeline.threads import lone_threads
+
+LEAST_PART = 64
+"""Names of a batch that are worth a thread of their own."""
 
 Floats = NDArray[np.float32]
 
@@ -88,11 +90,12 @@ def train(
     schedule = OneCycleLR(optimiser, recipe.learning_rate, total_steps=epochs * len(batches))
     curve: list[Epoch] = []
     best = Epoch(0, epochs, np.inf, np.inf, 0.0)
-    with Shards(rnn, fallback, recipe) as shards:
+    with lone_threads() as pool:
+        gradient = Gradient(rnn, fallback, recipe, pool, parts_of(recipe.batch, on))
         for number in range(1, epochs + 1):
             total = torch.zeros((), device=on)  # summed there, so that no step waits for it
             for ids, targets in batches.shuffled(order):
-                total += shards.backward(ids, targets) * len(ids)
+                total += gradient.take(ids, targets) * len(ids)
                 clip_grad_norm_(rnn.parameters(), recipe.largest_gradient)
                 optimiser.step()
                 schedule.step()
@@ -122,70 +125,9 @@ def train(
     return Trained(W, np.ascontiguousarray(U.T), V, temperature, curve)
 
 
-class Shards:
-    """The gradient of a batch, worked out in equal parts: one a core, or one on a GPU."""
-
-    def __init__(self, rnn: RNN, fallback: Tensor, recipe: Recipe) -> None:
-        self.rnn, self.fallback, self.recipe = rnn, fallback, recipe
-        self.parameters = list(rnn.parameters())
-        self.device = fallback.device
-
-    def __enter__(self) -> Self:
-        """Start the threads; each draws what is dropped from a generator of its own."""
-        parts = torch.get_num_threads() if self.device.type == "cpu" else 1
-        self._stack = ExitStack()
-        self._pool = self._stack.enter_context(lone_threads())
-        self._generators = [
-            torch.Generator(self.device).manual_seed(parts * self.recipe.seed + part)
-            for part in range(parts)
-        ]
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """End the threads."""
-        self._stack.close()
-
-    def backward(self, ids: Tensor, targets: Tensor) -> Tensor:
-        """The loss of ids (B, T, G) and targets (B, C); the parameters get its gradient."""
-        B, parts = len(ids), min(len(ids), len(self._generators))
-
-        def part(ids: Tensor, targets: Tensor, generator: torch.Generator) -> list[Tensor]:
-            loss = loss_of(self.rnn, ids, targets, self.fallback, self.recipe, generator)
-            loss = loss * (len(ids) / B)
-            return [loss.detach(), *torch.autograd.grad(loss, self.parameters)]
-
-        shards = ids.tensor_split(parts), targets.tensor_split(parts), self._generators
-        each = zip(*self._pool.map(part, *shards), strict=True)
-        loss: Tensor
-        loss, *gradients = [reduce(torch.add, shares) for shares in each]
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = gradient
-        return loss
-
-
-def loss_of(
-    rnn: RNN,
-    ids: Tensor,
-    targets: Tensor,
-    fallback: Tensor,
-    recipe: Recipe,
-    generator: torch.Generator,
-) -> Tensor:
-    """What a training step minimises on ids (B, T, G) and targets (B, C), in nats a name.
-
-    Cross-entropy and, where the recipe asks for consistency, how far two readings of each name
-    disagree that had different things dropped: half the symmetric Kullback-Leibler divergence.
-    Wu et al., R-Drop: Regularized Dropout for Neural Networks, 2021.
-    """
-    readings = 2 if recipe.consistency else 1
-    seen = corrupt(ids.repeat(readings, 1, 1), fallback, recipe, generator)
-    h = drop(rnn.embed(seen, truncate=recipe.truncate), recipe.dropout, generator)
-    logs = F.log_softmax(rnn(h), dim=1).view(readings, *targets.shape)
-    loss = -(targets * logs.mean(0)).sum(1).mean()
-    if recipe.consistency:
-        apart = ((logs[0].exp() - logs[1].exp()) * (logs[0] - logs[1])).sum(1).mean()
-        loss = loss + recipe.consistency * apart / 2
-    return loss
+def parts_of(batch: int, device: torch.device) -> int:
+    """In how many parts a batch is worked out: one a core on a CPU, unless they became too small."""
+    return max(1, min(torch.get_num_threads(), batch // LEAST_PART)) if device.type == "cpu" else 1
 
 
 @torch.no_grad()

@@ -1,4 +1,5 @@
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -7,8 +8,9 @@ import torch
 from model.rnn import RNN
 from model.vocabulary import Vocabulary
 from pipeline.batches import Batches, Examples, corrupt, drop
+from pipeline.gradient import Gradient, loss_of
 from pipeline.recipe import LEAST_EPOCHS, LEAST_UPDATES, Recipe
-from pipeline.train import Epoch, Shards, Trained, choose_device, fit_temperature, loss_of, train
+from pipeline.train import Epoch, Trained, choose_device, fit_temperature, train
 
 RECIPE = Recipe(hidden=16, batch=4, epochs=6, learning_rate=0.02)
 ENDINGS = {"ski": 0, "opoulos": 1}
@@ -97,18 +99,14 @@ def test_the_gradient_of_a_batch_does_not_depend_on_how_it_is_parted() -> None:
     vocabulary = Vocabulary.fit(TRAINING.names, min_count=1)
     whole = dataclasses.replace(RECIPE, dropout=0.0, ngram_dropout=0.0, symbol_dropout=0.0)
     fallback = torch.from_numpy(vocabulary.fallback)
-    threads = torch.get_num_threads()
     ids, targets = next(iter(Batches(TRAINING, vocabulary, 7, torch.device("cpu"))))
     for names in (7, 1):  # a single name, too, where there are more parts than names
         results = []
         for parts in (1, 3):
             rnn = RNN(len(vocabulary), 16, 2)
-            torch.set_num_threads(parts)
-            try:
-                with Shards(rnn, fallback, whole) as shards:
-                    loss = shards.backward(ids[:names], targets[:names])
-            finally:
-                torch.set_num_threads(threads)
+            with ThreadPoolExecutor(parts) as pool:
+                gradient = Gradient(rnn, fallback, whole, pool, parts)
+                loss = gradient.take(ids[:names], targets[:names])
             results.append([loss, rnn.W.grad, rnn.U.grad, rnn.V.grad])
         for one, three in zip(*results, strict=True):
             torch.testing.assert_close(one, three)

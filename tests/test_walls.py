@@ -18,6 +18,7 @@ DOORS = {
     "torch": {
         "model/rnn.py",
         "pipeline/batches.py",
+        "pipeline/gradient.py",
         "pipeline/threads.py",
         "pipeline/train.py",
     },

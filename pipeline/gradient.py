@@ -1,0 +1,78 @@
+"""What a training step minimises, and its gradient, worked out by several threads.
+
+Shapes: B batch, T steps, G n-gram order, C languages.
+"""
+
+from concurrent.futures import Executor
+from functools import reduce
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from model.rnn import RNN
+from pipeline.batches import corrupt, drop
+from pipeline.recipe import Recipe
+
+
+class Gradient:
+    """The gradient of a network's loss, a batch at a time, each in `parts` that run side by side.
+
+    Each part draws what is dropped from a generator of its own, and the parts are added in order;
+    so a seed and the number of parts decide every bit.
+    """
+
+    def __init__(
+        self, rnn: RNN, fallback: Tensor, recipe: Recipe, pool: Executor, parts: int
+    ) -> None:
+        """`fallback` (F,) is the vocabulary's, on the network's device."""
+        self._rnn, self._fallback, self._recipe, self._pool = rnn, fallback, recipe, pool
+        self._parameters = list(rnn.parameters())
+        self._generators = [
+            torch.Generator(fallback.device).manual_seed(parts * recipe.seed + part)
+            for part in range(parts)
+        ]
+
+    def take(self, ids: Tensor, targets: Tensor) -> Tensor:
+        """The loss of ids (B, T, G) and targets (B, C); the parameters get its gradient."""
+        parts = min(len(ids), len(self._generators))
+        shards = (*(x.tensor_split(parts) for x in (ids, targets)), self._generators[:parts])
+        sums = zip(*self._pool.map(self._part, [len(ids)] * parts, *shards), strict=True)
+        loss: Tensor
+        loss, *gradients = [reduce(torch.add, shares) for shares in sums]
+        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+            parameter.grad = gradient
+        return loss
+
+    def _part(
+        self, B: int, ids: Tensor, targets: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, ...]:
+        """The part's share of the batch's loss, and of the gradient of each parameter."""
+        loss = loss_of(self._rnn, ids, targets, self._fallback, self._recipe, generator)
+        loss = loss * (len(ids) / B)
+        return loss.detach(), *torch.autograd.grad(loss, self._parameters)
+
+
+def loss_of(
+    rnn: RNN,
+    ids: Tensor,
+    targets: Tensor,
+    fallback: Tensor,
+    recipe: Recipe,
+    generator: torch.Generator,
+) -> Tensor:
+    """What a training step minimises on ids (B, T, G) and targets (B, C), in nats a name.
+
+    Cross-entropy and, where the recipe asks for consistency, how far two readings of each name
+    disagree that had different things dropped: half the symmetric Kullback-Leibler divergence.
+    Wu et al., R-Drop: Regularized Dropout for Neural Networks, 2021.
+    """
+    readings = 2 if recipe.consistency else 1
+    seen = corrupt(ids.repeat(readings, 1, 1), fallback, recipe, generator)
+    h = drop(rnn.embed(seen, truncate=recipe.truncate), recipe.dropout, generator)
+    logs = F.log_softmax(rnn(h), dim=1).view(readings, *targets.shape)
+    loss = -(targets * logs.mean(0)).sum(1).mean()
+    if recipe.consistency:
+        apart = ((logs[0].exp() - logs[1].exp()) * (logs[0] - logs[1])).sum(1).mean()
+        loss = loss + recipe.consistency * apart / 2
+    return loss
