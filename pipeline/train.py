@@ -126,7 +126,7 @@ def train(
 
 
 def parts_of(batch: int, device: torch.device) -> int:
-    """In how many parts a batch is worked out: one a core on a CPU, unless they became too small."""
+    """In how many parts a batch is worked out: on a CPU one a core, if they are large enough."""
     return max(1, min(torch.get_num_threads(), batch // LEAST_PART)) if device.type == "cpu" else 1
 
 
