@@ -17,10 +17,12 @@ from model.familiarity import Reading
 from model.text import normalise, script
 from model.verdict import LEAST_FAMILIARITY, Reason, judge
 from pipeline.calibrate import Calibration, calibrate
+from pipeline.evaluate import calibration_error
 from pipeline.table import NameTable
 
 NOISE = 1000  # strings of each kind
 HALVES = 100
+DRAWS = 100
 COVERAGES = (0.8, 0.9, 0.95)
 BY_HAND = ("xqzv", "qwerty", "asdfgh", "zzzzz", "aaaaaaa", "12ab", "qwertz", "lkjhgf", "xxxx")
 
@@ -39,6 +41,7 @@ def measure(model: Path, split: Path) -> Iterator[Table]:
     yield coverage(classifier, calibration, test)
     yield coverage_again(classifier, calibration, sides["validation"], test)
     yield verdicts(classifier, calibration, test)
+    yield calibration_floor(classifier, test)
 
 
 def flagged_names(classifier: Classifier, calibration: Calibration, names: Sequence[str]) -> Table:
@@ -153,6 +156,31 @@ def verdicts(classifier: Classifier, calibration: Calibration, test: NameTable) 
             rows.append({"verdict": verdict, "reason": reason, "share": share, "right": accuracy})
     columns = {"verdict": "", "reason": "", "share": ".1%", "right": ".1%"}
     return Table("Verdicts on test rows, sets of coverage 0.9", columns, rows)
+
+
+def calibration_floor(classifier: Classifier, test: NameTable) -> Table:
+    """The calibration error beside that of answers which are right exactly as often as they say.
+
+    Those have one too, by chance, and the larger the fewer the rows.
+    """
+    probabilities = classifier.probabilities(test.name)
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == classes(classifier, test)
+    random = np.random.default_rng(22)
+    rows: list[dict[str, str | float]] = []
+    for n in (len(test), len(test) // 2, len(test) // 4):
+        found, floor = [], []
+        for _ in range(DRAWS):
+            some = random.permutation(len(test))[:n]
+            found.append(calibration_error(confidence[some], right[some]))
+            fair = random.random(n) < confidence[some]
+            floor.append(calibration_error(confidence[some], fair))
+        rows.append({"rows": n, "found": float(np.mean(found)), "perfect": float(np.mean(floor))})
+    return Table(
+        f"Expected calibration error, mean of {DRAWS} draws of rows",
+        {"rows": "d", "found": ".4f", "perfect": ".4f"},
+        rows,
+    )
 
 
 def classes(classifier: Classifier, table: NameTable) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
