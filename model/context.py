@@ -131,10 +131,11 @@ class Context:
 
 
 def training_prior(model: Artifact) -> Doubles:
-    """(C,) each language's share of the names that the model's record counts.
+    """(C,) the prior that a model learned: each language's share of the names that it counts.
 
-    It is what the model learned where every name counted alike; a loss that weighs languages
-    otherwise learns another prior, which `Context.of` should then be given.
+    Where training freed its targets in part of these shares (`relief` in the record), they are
+    evened out by as much. A loss that weighs languages otherwise learns another prior, which
+    `Context.of` should then be given.
 
     Raises:
         ValueError: the record does not count a language's names.
@@ -144,7 +145,8 @@ def training_prior(model: Artifact) -> Doubles:
     if missing:
         raise ValueError(f"the model's record does not count the names of {', '.join(missing)}")
     names = np.array([counts[language.code]["names"] for language in model.languages], np.float64)
-    return np.asarray(names / names.sum())
+    weights = (names / names.sum()) ** (1 - model.training.get("relief", 0.0))
+    return np.asarray(weights / weights.sum())
 
 
 def _mixture(prior: Mapping[str, float], languages: Sequence[Language], q: Doubles) -> Doubles:

@@ -22,7 +22,7 @@ from pipeline import split as splitting
 from pipeline.batches import Examples
 from pipeline.calibrate import calibrate
 from pipeline.config import IngestConfig, SplitConfig
-from pipeline.distil import distil
+from pipeline.distil import RELIEF, distil
 from pipeline.languages import resolve
 from pipeline.recipe import Recipe
 from pipeline.sources import SourceOptions, open_sources
@@ -132,7 +132,11 @@ def train(
         vocabulary=words,
         languages=tuple(resolve(code) for code in codes),
         temperature=trained.temperature,
-        training={**dataclasses.asdict(recipe), "device": device},
+        training={
+            **dataclasses.asdict(recipe),
+            "device": device,
+            "relief": RELIEF if recipe.teachers else 0.0,
+        },
         libraries={"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in LIBRARIES},
     )

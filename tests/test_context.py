@@ -131,6 +131,10 @@ def test_the_training_prior_is_the_records_share_of_names(artifact: Path) -> Non
     counts = {code: {"names": n} for code, n in {"el": 1, "ja": 2, "pl": 3, "ru": 4}.items()}
     counted = dataclasses.replace(model, data={"languages": counts})
     np.testing.assert_allclose(training_prior(counted), [0.1, 0.2, 0.3, 0.4])
+    even = dataclasses.replace(counted, training={"relief": 1.0})
+    np.testing.assert_allclose(training_prior(even), [0.25] * 4)
+    half = training_prior(dataclasses.replace(counted, training={"relief": 0.5}))
+    np.testing.assert_allclose(half / half[0], np.sqrt([1, 2, 3, 4]))
 
 
 def test_the_groups_hold_tags_of_languages() -> None:
