@@ -6,7 +6,6 @@ the message says why; 2 wrong usage; 3 the gate refused the model.
 What a command does not need it does not import: `classify` starts without torch and Prefect.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,9 +38,6 @@ REFUSED = 3
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one line on standard error and exit code 1."""
-    # Threads that wait must sleep. By default they spin, and where another program wants the same
-    # core, training was measured 40 times slower. Read when torch is loaded, which is later.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app()
     except (ValueError, OSError) as error:  # all our errors for the user are ValueErrors
@@ -74,6 +70,9 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Read names, train W, U and V, judge the model, store it, promote it if it may be served."""
+    from pipeline.process import settle
+
+    settle()
     from pipeline.config import Config
     from pipeline.flows import quiet_prefect, training
 

@@ -39,7 +39,7 @@ class Gradient:
         shards = (*(x.tensor_split(parts) for x in (ids, targets)), self._generators[:parts])
         sums = zip(*self._pool.map(self._part, [len(ids)] * parts, *shards), strict=True)
         loss: Tensor
-        loss, *gradients = [reduce(torch.add, shares) for shares in sums]
+        loss, *gradients = [reduce(Tensor.add_, shares) for shares in sums]
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             parameter.grad = gradient
         return loss
