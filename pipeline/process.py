@@ -19,5 +19,6 @@ def settle() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it, musl has not
-        for option, value in _MALLOPT.items() if mallopt else ():
-            mallopt(option, value)
+        if mallopt is not None:
+            for option, value in _MALLOPT.items():
+                mallopt(option, value)
