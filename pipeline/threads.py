@@ -1,7 +1,8 @@
 """How the processor's cores are shared: threads that each compute alone.
 
-The products of a small network are too short for two cores to share: on two, torch trains it no more
-than 1.2 times as fast as on one. Two networks side by side are 1.7 times, two halves of a batch 1.4.
+The products of a small network are too short for two cores to share: on two, torch trains it at
+most 1.2 times as fast as on one. Two networks side by side are 1.7 times,
+two halves of a batch 1.4.
 """
 
 from collections.abc import Callable, Iterable, Iterator
