@@ -18,12 +18,11 @@ from bench.peers import Floats, Score
 from bench.report import Row, Table
 from model.artifact import Language
 from model.vocabulary import Vocabulary
-from pipeline.distil import as_classifier, convene, lesson
+from pipeline.distil import as_classifier, convene, lesson, teachers
 from pipeline.evaluate import evaluate
 from pipeline.recipe import Recipe
 from pipeline.stages import examples
 from pipeline.table import NameTable
-from pipeline.threads import side_by_side
 from pipeline.train import train
 
 
@@ -66,12 +65,7 @@ def models(
     words = Vocabulary.fit(
         known.names, order=recipe.ngrams, min_count=recipe.min_count, most=recipe.features
     )
-    networks = side_by_side(
-        lambda n: as_classifier(
-            train(known, held_out, words, recipe.of_teacher(n), device="cpu"), words
-        ),
-        range(recipe.teachers),
-    )
+    networks = teachers(known, held_out, words, recipe, device="cpu")
     committee = convene(networks, known, held_out)
 
     def spelling(names: Sequence[str]) -> Floats:

@@ -18,7 +18,10 @@ Floats = NDArray[np.float32]
 
 
 class Examples(NamedTuple):
-    """Distinct normalised names, and how each one's records divide over the languages."""
+    """Normalised names, and how records or a committee's belief divide each over the languages.
+
+    Names are distinct, but for a pupil's, who reads some of them more than once.
+    """
 
     names: Sequence[str]
     targets: Floats

@@ -40,9 +40,10 @@ READINGS = 2
 """How often a pass of the pupil reads each training name."""
 
 PSEUDO_NAMES = 80_000
-"""Names that nobody bears, of which the pupil learns what the committee believes …"""
+"""Names that nobody bears, of which the pupil learns what the committee believes; as many as there
+are training names, if these are more …"""
 PSEUDO_PER_NAME = 12
-"""… or so many for each training name, if these are fewer."""
+"""… but at most so many for each training name."""
 
 Floats = NDArray[np.float32]
 
@@ -84,6 +85,35 @@ def distil(
     if not recipe.teachers:
         return train(training, validation, vocabulary, recipe, device=device, on_epoch=on_epoch)
 
+    networks = teachers(training, validation, vocabulary, recipe, device=device, on_epoch=on_epoch)
+    committee = convene(networks, training, validation)
+    taught = lesson(training, committee, recipe.seed)
+    return train(
+        taught,
+        validation,
+        vocabulary,
+        recipe.of_pupil(),
+        device=device,
+        network="pupil",
+        on_epoch=on_epoch,
+    )
+
+
+def teachers(
+    training: Examples,
+    validation: Examples,
+    vocabulary: Vocabulary,
+    recipe: Recipe,
+    *,
+    device: str = "auto",
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> list[Classifier]:
+    """The networks of the committee, trained side by side on the labels from different seeds.
+
+    Raises:
+        ValueError: as `train`.
+    """
+
     def teacher(number: int) -> Classifier:
         trained = train(
             training,
@@ -96,18 +126,7 @@ def distil(
         )
         return as_classifier(trained, vocabulary)
 
-    networks = side_by_side(teacher, range(recipe.teachers))
-    committee = convene(networks, training, validation)
-    taught = lesson(training, committee, recipe.seed)
-    return train(
-        taught,
-        validation,
-        vocabulary,
-        recipe.of_pupil(),
-        device=device,
-        network="pupil",
-        on_epoch=on_epoch,
-    )
+    return side_by_side(teacher, range(recipe.teachers))
 
 
 def convene(networks: Sequence[Classifier], training: Examples, validation: Examples) -> Committee:
