@@ -1,6 +1,6 @@
 """What a training step minimises, and its gradient, worked out by several threads.
 
-Shapes: B batch, T steps, G n-gram order, C languages.
+Shapes: B batch, T steps, G n-gram order, F features, C languages.
 """
 
 from concurrent.futures import Executor
@@ -16,41 +16,37 @@ from pipeline.recipe import Recipe
 
 
 class Gradient:
-    """The gradient of a network's loss, a batch at a time, each in `parts` that run side by side.
+    """The gradient of a network's loss, a batch at a time, each in parts that run side by side.
 
     Each part draws what is dropped from a generator of its own, and the parts are added in order;
     so a seed and the number of parts decide every bit.
     """
 
-    def __init__(
-        self, rnn: RNN, fallback: Tensor, recipe: Recipe, pool: Executor, parts: int
-    ) -> None:
-        """`fallback` (F,) is the vocabulary's, on the network's device."""
-        self._rnn, self._fallback, self._recipe, self._pool = rnn, fallback, recipe, pool
-        self._parameters = list(rnn.parameters())
+    def __init__(self, recipe: Recipe, pool: Executor, parts: int) -> None:
+        self._recipe, self._pool = recipe, pool
         self._generators = [
-            torch.Generator(fallback.device).manual_seed(parts * recipe.seed + part)
-            for part in range(parts)
+            torch.Generator().manual_seed(parts * recipe.seed + part) for part in range(parts)
         ]
 
-    def take(self, ids: Tensor, targets: Tensor) -> Tensor:
-        """The loss of ids (B, T, G) and targets (B, C); the parameters get its gradient."""
-        parts = min(len(ids), len(self._generators))
-        shards = (*(x.tensor_split(parts) for x in (ids, targets)), self._generators[:parts])
-        sums = zip(*self._pool.map(self._part, [len(ids)] * parts, *shards), strict=True)
+    def take(self, rnn: RNN, fallback: Tensor, ids: Tensor, targets: Tensor) -> Tensor:
+        """The loss of ids (B, T, G) and targets (B, C); the network's parameters get its gradient.
+
+        `fallback` (F,) is that of the vocabulary whose ids these are.
+        """
+        parameters = list(rnn.parameters())
+        B, parts = len(ids), min(len(ids), len(self._generators))
+
+        def part(ids: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+            loss = loss_of(rnn, ids, targets, fallback, self._recipe, generator) * (len(ids) / B)
+            return loss.detach(), *torch.autograd.grad(loss, parameters)
+
+        shards = (ids.tensor_split(parts), targets.tensor_split(parts), self._generators[:parts])
+        sums = zip(*self._pool.map(part, *shards), strict=True)
         loss: Tensor
         loss, *gradients = [reduce(Tensor.add_, shares) for shares in sums]
-        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+        for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         return loss
-
-    def _part(
-        self, B: int, ids: Tensor, targets: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, ...]:
-        """The part's share of the batch's loss, and of the gradient of each parameter."""
-        loss = loss_of(self._rnn, ids, targets, self._fallback, self._recipe, generator)
-        loss = loss * (len(ids) / B)
-        return loss.detach(), *torch.autograd.grad(loss, self._parameters)
 
 
 def loss_of(

@@ -13,15 +13,12 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.utils import clip_grad_norm_
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
 
 from model.rnn import RNN
 from model.vocabulary import Vocabulary
 from pipeline.batches import Batches, Examples
-from pipeline.gradient import Gradient
 from pipeline.recipe import Recipe
+from pipeline.step import Step
 from pipeline.threads import lone_threads
 
 LEAST_PART = 64
@@ -39,6 +36,7 @@ class Epoch(NamedTuple):
     training_loss: float
     """With dropout, as it was minimised."""
     validation_loss: float
+    """At the temperature that is best for these names: the model will be served at it."""
     validation_accuracy: float
     """Share of validation names whose most probable language is one that they carry."""
     network: str = "the network"
@@ -80,40 +78,37 @@ def train(
     held_out = Batches(validation, vocabulary, 1024, on)
     fallback = torch.from_numpy(vocabulary.fallback).to(on)
     epochs = recipe.epochs_of(len(batches))
-    optimiser = AdamW(
-        rnn.parameters(),
-        recipe.learning_rate,
-        eps=recipe.epsilon,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
-    schedule = OneCycleLR(optimiser, recipe.learning_rate, total_steps=epochs * len(batches))
     curve: list[Epoch] = []
     best = Epoch(0, epochs, np.inf, np.inf, 0.0)
     with lone_threads() as pool:
-        gradient = Gradient(rnn, fallback, recipe, pool, parts_of(recipe.batch, on))
+        step = Step(
+            rnn,
+            fallback,
+            recipe,
+            updates=epochs * len(batches),
+            pool=pool,
+            parts=parts_of(recipe.batch, on),
+        )
         for number in range(1, epochs + 1):
             total = torch.zeros((), device=on)  # summed there, so that no step waits for it
             for ids, targets in batches.shuffled(order):
-                total += gradient.take(ids, targets) * len(ids)
-                clip_grad_norm_(rnn.parameters(), recipe.largest_gradient)
-                optimiser.step()
-                schedule.step()
+                total += step.take(ids, targets) * len(ids)
+            step.settle()
             logits, targets = predict(rnn, held_out)
+            warmth = fit_temperature(logits.cpu().numpy(), targets.cpu().numpy())
             epoch = Epoch(
                 number,
                 epochs,
                 total.item() / len(training.names),
-                F.cross_entropy(logits, targets).item(),
+                F.cross_entropy(logits / warmth, targets).item(),
                 _hit_rate(logits, targets),
                 network,
             )
             curve.append(epoch)
             on_epoch(epoch)
             if epoch.validation_loss < best.validation_loss:
-                best = epoch
+                best, temperature = epoch, warmth
                 weights = {k: p.detach().clone() for k, p in rnn.named_parameters()}
-                temperature = fit_temperature(logits.cpu().numpy(), targets.cpu().numpy())
             elif number - best.epoch >= recipe.patience:
                 break
     if not best.epoch:

@@ -105,8 +105,8 @@ def test_the_gradient_of_a_batch_does_not_depend_on_how_it_is_parted() -> None:
         for parts in (1, 3):
             rnn = RNN(len(vocabulary), 16, 2)
             with ThreadPoolExecutor(parts) as pool:
-                gradient = Gradient(rnn, fallback, whole, pool, parts)
-                loss = gradient.take(ids[:names], targets[:names])
+                gradient = Gradient(whole, pool, parts)
+                loss = gradient.take(rnn, fallback, ids[:names], targets[:names])
             results.append([loss, rnn.W.grad, rnn.U.grad, rnn.V.grad])
         for one, three in zip(*results, strict=True):
             torch.testing.assert_close(one, three)

@@ -1,0 +1,60 @@
+"""The optimiser of U, of which a training step reads few rows: the others catch up when next read.
+
+A batch activates a tenth of the n-grams, and a dense optimiser would read and write all rows to
+multiply most of them by nearly one. Here a row that k updates passed over gets, when it is next
+read, what k gradients of zero would have done to it. That is exact but for the learning rate, which
+is taken as constant meanwhile.
+
+It is Adam without momentum and with decoupled weight decay: in each row the gradient is rare, so
+there is little to average, and to carry a row on after the fact was measured to do harm. Kingma and
+Ba, Adam, 2015; Loshchilov and Hutter, Decoupled weight decay regularization, 2019.
+
+Shapes: F features, n rows of one step, H hidden.
+"""
+
+import torch
+from torch import Tensor
+
+FORGETTING = 0.999
+"""What stays, from update to update, of the mean square of the gradient."""
+
+
+class RowAdam:
+    """Adam for a matrix (F, H), a few rows at a time.
+
+    No method touches other rows than those given, so threads may work on different ones. Updates
+    count from 1; `read` prepares for an update and `write` makes it.
+    """
+
+    def __init__(self, matrix: Tensor, weight_decay: float, epsilon: float) -> None:
+        """The matrix is changed in place."""
+        self._matrix = matrix
+        self._square = torch.zeros_like(matrix)  # mean square of the gradient
+        self._written = torch.zeros(len(matrix), 1)  # the last update that a row has seen
+        self._weight_decay, self._epsilon = weight_decay, epsilon
+
+    def read(self, rows: Tensor, update: int, rate: float, out: Tensor) -> None:
+        """Write the rows (n,) to `out` (n, H), caught up with all updates before this one."""
+        torch.index_select(self._matrix, 0, rows, out=out)
+        missed = update - 1 - self._written[rows]  # (n, 1)
+        out.mul_((1 - rate * self._weight_decay) ** missed)
+
+    def write(
+        self, rows: Tensor, values: Tensor, gradient: Tensor, update: int, rate: float
+    ) -> None:
+        """Update rows (n,) whose `values` (n, H) were read for it; both tensors are used up."""
+        square = self._square.index_select(0, rows)
+        square.mul_(FORGETTING ** (update - self._written[rows]))
+        square.addcmul_(gradient, gradient, value=1 - FORGETTING)
+        self._square.index_copy_(0, rows, square)
+        size = square.div_(1 - FORGETTING**update).sqrt_().add_(self._epsilon)
+        values.mul_(1 - rate * self._weight_decay).addcdiv_(gradient, size, value=-rate)
+        self._matrix.index_copy_(0, rows, values)
+        self._written[rows] = float(update)
+
+    def settle(self, update: int, rate: float) -> None:
+        """Let all rows catch up with this update."""
+        missed = update - self._written
+        self._matrix.mul_((1 - rate * self._weight_decay) ** missed)
+        self._square.mul_(FORGETTING**missed)
+        self._written.fill_(update)
