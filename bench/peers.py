@@ -16,7 +16,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 
 from model.artifact import Language
-from model.vocabulary import END, START, Vocabulary
+from model.symbols import END, START
+from model.vocabulary import Vocabulary
 from pipeline.batches import Examples
 from pipeline.distil import as_classifier, distil
 from pipeline.evaluate import LEAST_PROBABILITY, Evaluation, evaluate

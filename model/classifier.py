@@ -3,7 +3,7 @@
 Shapes: N names, B names of one chunk, T steps, G n-gram order, H hidden, C languages.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -15,22 +15,31 @@ from model.answer import Answer, Explanation, LanguageProbability, TraceStep
 from model.artifact import Artifact, ArtifactError, Language, load
 from model.context import Context
 from model.evidence import Evidence, Neighbourhood
-from model.familiarity import Reading
-from model.text import normalise
+from model.lookup import Ids
+from model.prefixes import by_beginning, prefix_tree
+from model.symbols import Symbols
+from model.text import normalise, normalise_all
+from model.threads import parts, side_by_side
 from model.trace import trace
 from model.verdict import Judgement, judge
-from model.vocabulary import Ids
 
 MAX_NAME_LENGTH = 100
 """The longest name that `check_name` lets through, in characters as sent."""
 
-CHUNK = 512
-"""Names that go through the recurrence together: enough for BLAS, few enough for the cache."""
+LEAST_PART, MOST_PART = 512, 2**17
+"""Names that are sorted together, by one thread: enough to be worth it; not the whole world."""
+
+CHUNK = 8192
+"""Names whose prefixes make one tree."""
+
+BLOCK = 512
+"""States that are computed together: enough for BLAS, few enough for the cache."""
 
 COVERAGE = 0.9
 """How often the set of languages holds the true one, unless asked otherwise."""
 
 Floats = NDArray[np.float32]
+Rows = NDArray[np.intp]
 
 
 class Judged(NamedTuple):
@@ -53,7 +62,11 @@ class Classifier:
         self.vocabulary = artifact.vocabulary
         # Transposed once: a batch holds records as rows, so h W' and gathered columns of U.
         self._W = np.ascontiguousarray(artifact.W.T, np.float32)  # (H, H)
-        self._U = np.ascontiguousarray(artifact.U.T, np.float32)  # (F, H)
+        # U x_t in one row: the column of the longest n-gram and those of all its endings.
+        self._sums = np.ascontiguousarray(artifact.U.T, np.float32)  # (F, H)
+        ending = artifact.vocabulary.ending
+        for i in np.flatnonzero(ending):  # the shorter first
+            self._sums[i] += self._sums[ending[i]]
         self._V = np.ascontiguousarray(artifact.V.T / artifact.temperature, np.float32)  # (H, C)
 
     @classmethod
@@ -70,14 +83,23 @@ class Classifier:
 
     def embed(self, names: Sequence[str]) -> Floats:
         """h_T (N, H) of each name, in the order given."""
-        h = np.zeros((len(names), self._W.shape[0]), np.float32)
-        for rows, ids in self._encoded(names):
-            h[rows] = self._last_states(ids)
+        h = np.empty((len(names), self._W.shape[0]), np.float32)
+
+        def keep(rows: Rows, states: Floats) -> None:
+            h[rows] = states
+
+        self._read(names, keep)
         return h
 
     def probabilities(self, names: Sequence[str]) -> Floats:
         """(N, C) the probability of each language for each name; rows add up to 1."""
-        return self._softmax(self.embed(names))
+        probabilities = np.empty((len(names), len(self.languages)), np.float32)
+
+        def keep(rows: Rows, states: Floats) -> None:
+            probabilities[rows] = self._softmax(states)
+
+        self._read(names, keep)
+        return probabilities
 
     def judge(
         self, names: Sequence[str], *, coverage: float = COVERAGE, context: Context | None = None
@@ -94,14 +116,10 @@ class Classifier:
         familiarity, conformal = self.artifact.familiarity, self.artifact.conformal
         if familiarity is None or conformal is None:
             raise ArtifactError("the model was never calibrated: it can give no verdict")
-        h = np.zeros((len(names), self._W.shape[0]), np.float32)
-        reading = Reading(
-            np.zeros(len(names)), np.zeros(len(names), bool), np.zeros(len(names), bool)
-        )
-        for rows, ids in self._encoded(names):
-            h[rows] = self._last_states(ids)
-            for whole, part in zip(reading, familiarity.read(ids), strict=True):
-                whole[rows] = part
+        h = self.embed(names)
+        readable = normalise_all(names)
+        ids = self.vocabulary.encode(readable).ids
+        reading = familiarity.read(ids)
         probabilities = self._softmax(h)
         if context is not None:
             probabilities = context.adjust(probabilities)
@@ -197,25 +215,52 @@ class Classifier:
         logits /= logits.sum(axis=1, keepdims=True)
         return logits
 
-    def _encoded(self, names: Sequence[str]) -> Iterator[tuple[NDArray[np.intp], Ids]]:
-        """Positions and ids (B, T, G) of names of like length, so that they need little padding."""
-        readable = [normalise(name) for name in names]
-        lengths = np.fromiter(map(len, readable), np.int64, len(readable))
-        order = np.argsort(lengths, kind="stable")
-        for start in range(0, len(names), CHUNK):
-            rows = order[start : start + CHUNK]
-            yield rows, self.vocabulary.encode([readable[i] for i in rows]).ids
+    def _read(self, names: Sequence[str], visit: Callable[[Rows, Floats], None]) -> None:
+        """Call `visit` with rows (n,) of names and their h_T (n, H), from several threads."""
 
-    def _last_states(self, ids: Ids) -> Floats:
-        """h_T (B, H) from left-padded ids (B, T, G). Where a name has not begun, h stays 0."""
-        B, T, G = ids.shape
-        h = np.zeros((B, self._W.shape[0]), np.float32)
-        for t in range(T):
-            h = h @ self._W
-            for g in range(G):
-                h += self._U[ids[:, t, g]]
-            np.tanh(h, out=h)
-        return h
+        def read(part: range) -> None:
+            text = self.vocabulary.flatten(normalise_all(names[part.start : part.stop]))
+            if len(part) == 1:
+                visit(np.arange(part.start, part.stop), self._last_state(text))
+                return
+            order = by_beginning(text)
+            for start in range(0, len(order), CHUNK):
+                rows = order[start : start + CHUNK]
+                visit(part.start + rows, self._last_states(text, rows))
+
+        side_by_side(read, parts(len(names), LEAST_PART, MOST_PART))
+
+    def _last_state(self, text: Symbols) -> Floats:
+        """h_T (1, H) of a text that is one name."""
+        h = np.zeros(self._W.shape[0], np.float32)
+        for t, column_sum in enumerate(self._sums[self.vocabulary.longest(text, text.steps())]):
+            h = np.tanh(h @ self._W + column_sum if t else column_sum)
+        return h[np.newaxis]
+
+    def _last_states(self, text: Symbols, rows: Rows) -> Floats:
+        """h_T (n, H) of some names (n,) of a text, by the tree of their prefixes."""
+        tree = prefix_tree(text, rows)
+        last = np.zeros((len(rows), self._W.shape[0]), np.float32)
+        if not tree:
+            return last
+        features = self.vocabulary.longest(text, np.concatenate([level.at for level in tree]))
+        h = last[:1]  # h_0
+        for level in tree:
+            columns, features = features[: len(level.at)], features[len(level.at) :]
+            h = self._next_states(h, level.parents, columns)
+            last[level.names] = h[level.ends]
+        return last
+
+    def _next_states(self, h: Floats, parents: Rows, columns: Ids) -> Floats:
+        """tanh(W h + U x) (n, H) of n nodes, block by block so that a block stays in the cache."""
+        states = np.empty((len(parents), self._W.shape[0]), np.float32)
+        for start in range(0, len(parents), BLOCK):
+            block = slice(start, start + BLOCK)
+            state = states[block]
+            np.matmul(h.take(parents[block], 0), self._W, out=state)
+            state += self._sums.take(columns[block], 0)
+            np.tanh(state, out=state)
+        return states
 
 
 def check_name(name: str) -> None:

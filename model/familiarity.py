@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from model.lookup import Ids
 from model.ngrams import NGramModel
-from model.vocabulary import UNKNOWN, Ids, Vocabulary
+from model.vocabulary import UNKNOWN, Vocabulary
 
 SHARES = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 """Shares of real names for which a `Scale` holds the score."""

@@ -14,7 +14,9 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from model.vocabulary import NOTHING, START, Ids, Vocabulary
+from model.lookup import Ids
+from model.symbols import START
+from model.vocabulary import NOTHING, Vocabulary
 
 DISCOUNT = 0.5
 """What absolute discounting takes from the count of each n-gram; 0.3 to 0.9 made no difference."""

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from model.symbols import END, START
 from model.text import script
-from model.vocabulary import END, NOTHING, START, UNKNOWN, Vocabulary
+from model.vocabulary import NOTHING, UNKNOWN, Vocabulary
 
 Floats = NDArray[np.float64]
 

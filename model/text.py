@@ -6,8 +6,9 @@ model never meets text that was prepared differently from what it was trained on
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
-NORMALISATION_VERSION = 1
+NORMALISATION_VERSION = 2
 """Raise this whenever `normalise` answers differently for any name."""
 
 # ` ´ ‘ ’ ‚ ‛ ʹ ʻ ʼ ʽ ʾ ʿ ˈ ′ ‵ ՚ ׳ ꞌ ＇
@@ -17,13 +18,15 @@ _APOSTROPHES = (
 )
 # Soft hyphen, the dashes from hyphen to horizontal bar, minus, maqaf, and wide or small ones.
 _HYPHENS = "\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u05be\u1806\ufe58\ufe63\uff0d"
-_UNIFIED = str.maketrans(dict.fromkeys(_APOSTROPHES, "'") | dict.fromkeys(_HYPHENS, "-"))
+_UNIFIED = dict.fromkeys(_APOSTROPHES, "'") | dict.fromkeys(_HYPHENS, "-")
+_VARIANT = re.compile(f"[{_APOSTROPHES}{_HYPHENS}]")
 # Controls, zero-width and bidirectional marks, variation selectors, lone surrogates.
 _INVISIBLE = re.compile(
     "[\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u061c\u180e\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-_SPACES = re.compile(r"\s+")
+_WIDE = re.compile(r"[^\S\n ][^\S\n]*| [^\S\n]+")  # all white space but one space, or a line's end
+_AROUND = re.compile(r"^ | $", re.MULTILINE)
 
 
 def normalise(name: str) -> str:
@@ -36,14 +39,27 @@ def normalise(name: str) -> str:
     >>> normalise("  O’NEILL–Şahin ")
     "o'neill-s\u0327ahin"
     """
-    if name.isascii():
-        text = name.casefold()
-    else:
-        # Mapped first: NFKD would turn ´ into a space and a combining accent.
-        text = name.translate(_UNIFIED)
-        text = unicodedata.normalize("NFKD", text).casefold()
-        text = unicodedata.normalize("NFKD", text).translate(_UNIFIED)
-    return _SPACES.sub(" ", _INVISIBLE.sub("", text)).strip()
+    return normalise_all([name])[0]
+
+
+def normalise_all(names: Sequence[str]) -> list[str]:
+    """`normalise` of each name, in a few calls for all of them: one name a line."""
+    lines = "\n".join(names)
+    if lines.count("\n") >= len(names):  # a name has a line break of its own
+        lines = "\n".join(name.replace("\n", " ") for name in names)
+    lines = lines.casefold() if lines.isascii() else _decompose(lines)
+    lines = _INVISIBLE.sub("", _unify(lines))
+    return _AROUND.sub("", _WIDE.sub(" ", lines)).split("\n")[: len(names)]
+
+
+def _decompose(text: str) -> str:
+    # Unified first: NFKD would turn ´ into a space and a combining accent.
+    text = unicodedata.normalize("NFKD", _unify(text)).casefold()
+    return unicodedata.normalize("NFKD", text)
+
+
+def _unify(text: str) -> str:
+    return _VARIANT.sub(lambda match: _UNIFIED[match[0]], text)
 
 
 def script(character: str) -> str:

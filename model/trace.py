@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.artifact import Artifact
+from model.symbols import END, START
 from model.text import normalise
-from model.vocabulary import END, NOTHING, START
+from model.vocabulary import NOTHING
 
 MARKS = {START: "⊢", END: "⊣"}
 """How the start and the end of a name are shown."""

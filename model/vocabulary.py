@@ -13,19 +13,17 @@ character that was not learned falls back to the feature of its script, and that
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.lookup import Ids, Lookup
+from model.symbols import END, START, Codes, Integers, Symbols, flatten
 from model.text import script
 
 NOTHING, UNKNOWN = 0, 1
-START, END = "\x02", "\x03"  # `normalise` leaves no control character in a name
-
-Ids = NDArray[np.int32]
-Integers = NDArray[np.int64]
 
 
 class Encoded(NamedTuple):
@@ -42,7 +40,8 @@ class Vocabulary:
     """What a model can read. U's columns are: nothing, unknown, `scripts`, `grams`, in this order.
 
     Raises:
-        ValueError: the order is below 1, or an n-gram is empty or longer than the order.
+        ValueError: the order is below 1; an n-gram is empty or longer than the order, or has a
+            character that is not among the n-grams itself.
     """
 
     order: int
@@ -57,9 +56,12 @@ class Vocabulary:
     def __post_init__(self) -> None:
         if self.order < 1:
             raise ValueError(f"n-gram order is {self.order}, expected at least 1")
+        characters = {gram for gram in self.grams if len(gram) == 1}
         for gram in self.grams:
             if not 1 <= len(gram) <= self.order:
                 raise ValueError(f"n-gram {gram!r} has {len(gram)} symbols, not 1 to {self.order}")
+            if not characters.issuperset(gram):
+                raise ValueError(f"n-gram {gram!r} has a character that is not learned itself")
 
     def __len__(self) -> int:
         """F, the number of U's columns."""
@@ -81,15 +83,18 @@ class Vocabulary:
         the rarest first and the longest of them, until there are so many. Scripts are those of all
         characters, also of the rare ones that fall back to them.
         """
-        text = _flatten(names, marks)
-        alphabet = np.unique(text.symbols)
-        index = np.searchsorted(alphabet, text.symbols) + 1  # (P,) 0 is kept for "not learned"
+        text = flatten(names, marks)
+        at = text.steps()
+        step = at - np.repeat(text.starts, text.lengths)
+        alphabet = np.unique(text.codes[at])
+        digits = np.zeros(text.codes.size, np.uint64)
+        digits[at] = np.searchsorted(alphabet, text.codes[at]) + 1
+        base = _base(alphabet.size, order)
         ranked: list[tuple[bool, int, int, str]] = []  # characters, then the others by count
         for length in range(1, order + 1):
-            keys, counts = np.unique(
-                _keys(index, text.position, length, alphabet.size), return_counts=True
-            )
-            kept = (keys > 0) & (counts >= min_count)
+            whole = at[step >= length - 1]
+            keys, counts = np.unique(_numbers(digits, whole, length, base), return_counts=True)
+            kept = counts >= min_count
             ranked += [
                 (length > 1, -count, length, _spell(key, alphabet))
                 for key, count in zip(keys[kept].tolist(), counts[kept].tolist(), strict=True)
@@ -129,123 +134,128 @@ class Vocabulary:
         >>> Vocabulary(2, False, (), ("a", "b", "ab")).encode(["ab", "b"]).ids.tolist()
         [[[2, 0], [3, 4]], [[0, 0], [3, 0]]]
         """
-        text = _flatten(names, self.marks)
-        steps = int(text.lengths.max(initial=0))
-        ids = np.zeros((len(names), steps, self.order), np.int32)
-        row = np.repeat(np.arange(len(names)), text.lengths)  # (P,)
-        step = text.position + (steps - text.lengths)[row]  # (P,)
-        index = self._index[np.minimum(text.symbols, self._index.size - 1)]  # (P,)
-        ids[row, step, 0] = self._character_ids(text.symbols, index)
-        for length, (known, known_ids) in enumerate(self._lookup, start=2):
-            keys = _keys(index, text.position, length, self._alphabet.size)
-            place = np.minimum(np.searchsorted(known, keys), known.size - 1)
-            ids[row, step, length - 1] = np.where(known[place] == keys, known_ids[place], NOTHING)
-        return Encoded(ids, text.lengths)
+        text = self.flatten(names)
+        N, T = len(names), int(text.lengths.max(initial=0))
+        at = text.steps()
+        numbers = _numbers(self._digits(text.codes), at, self.order, self._base)
+        ids = np.zeros((N * T, self.order), np.int32)
+        end = np.arange(1, N + 1) * T - (text.starts + text.lengths)  # left-padded
+        place = at + np.repeat(end, text.lengths)
+        ids[place, 0] = self._or_script(self._lookup.find(numbers % self._base), text, at)
+        for g in range(1, self.order):
+            smaller = numbers % self._base ** (g + 1)
+            whole = smaller >= self._base**g  # else it is the number of a shorter n-gram
+            ids[place, g] = np.where(whole, self._lookup.find(smaller), NOTHING)
+        return Encoded(ids.reshape(N, T, self.order), text.lengths)
+
+    def flatten(self, names: Sequence[str]) -> Symbols:
+        """Normalised names as symbols, with the marks that this vocabulary wants."""
+        return flatten(names, self.marks)
+
+    def longest(self, text: Symbols, at: Integers) -> Ids:
+        """(n,) the longest learned n-gram that ends at each of these places (n,) in the text.
+
+        It stands for all that a step activates, since the shorter ones are its endings.
+        """
+        numbers = _numbers(self._digits(text.codes), at, self.order, self._base)
+        ids = self._lookup.find(numbers)
+        for g in range(self.order - 1, 0, -1):
+            (shorter,) = (ids == NOTHING).nonzero()
+            if not shorter.size:
+                return ids
+            ids[shorter] = self._lookup.find(numbers[shorter] % self._base**g)
+        return self._or_script(ids, text, at)
 
     @cached_property
-    def _alphabet(self) -> Integers:
-        """Code points of the learned characters, sorted; a symbol's index counts from 1 here."""
-        return np.array(sorted(ord(gram) for gram in self.grams if len(gram) == 1), np.int64)
+    def ending(self) -> Ids:
+        """(F,) the longest shorter n-gram in which each n-gram ends; else 0."""
+        ending = np.zeros(len(self), np.int32)
+        for i, gram in enumerate(self.grams, start=len(self) - len(self.grams)):
+            shorter = (self._id.get(gram[k:], NOTHING) for k in range(1, len(gram)))
+            ending[i] = next(filter(None, shorter), NOTHING)
+        return ending
 
     @cached_property
-    def _index(self) -> Integers:
-        """From code point to index in the alphabet; 0 for all that was not learned."""
-        index = np.zeros(int(self._alphabet.max(initial=0)) + 2, np.int64)
-        index[self._alphabet] = np.arange(1, self._alphabet.size + 1)
-        return index
+    def _alphabet(self) -> Codes:
+        """Code points of the learned characters, sorted; their digits count from 1 here."""
+        return np.array(sorted(ord(gram) for gram in self.grams if len(gram) == 1), np.int32)
 
     @cached_property
-    def _letter_ids(self) -> Ids:
-        """From index in the alphabet to id."""
-        letters = (self._id[chr(symbol)] for symbol in self._alphabet)
-        return np.array([NOTHING, *letters], np.int32)
+    def _base(self) -> int:
+        return _base(self._alphabet.size, self.order)
+
+    @cached_property
+    def _digit(self) -> NDArray[np.uint64]:
+        """From code point to digit, and last the digit of all code points beyond."""
+        digit = np.zeros(int(self._alphabet.max(initial=0)) + 2, np.uint64)
+        digit[self._alphabet] = np.arange(1, self._alphabet.size + 1)
+        return digit
+
+    @cached_property
+    def _lookup(self) -> Lookup:
+        """From number to id."""
+        digit, base = self._digit.tolist(), self._base
+        numbers = [reduce(lambda n, c: n * base + digit[ord(c)], gram, 0) for gram in self.grams]
+        first = len(self) - len(self.grams)
+        return Lookup(np.array(numbers, np.uint64), np.arange(first, len(self), dtype=np.int32))
+
+    def _digits(self, codes: Codes) -> NDArray[np.uint64]:
+        return self._digit.take(codes, mode="clip")
 
     @cached_property
     def _id(self) -> dict[str, int]:
         return {feature: i for i, feature in enumerate(self.features)}
 
-    @cached_property
-    def _lookup(self) -> list[tuple[Integers, Ids]]:
-        """Sorted keys and ids of the 2-grams, the 3-grams and so on to the order."""
-        tables = []
-        for length in range(2, self.order + 1):
-            # One entry that no key equals stands in for an empty table.
-            spelled = {-1: NOTHING} | {
-                _key(gram, self._alphabet): self._id[gram]
-                for gram in self.grams
-                if len(gram) == length
-            }
-            keys = sorted(spelled)
-            tables.append((np.array(keys), np.array([spelled[k] for k in keys], np.int32)))
-        return tables
-
     def _script_id(self, character: str) -> int:
         return self._id.get(f"<{script(character)}>", UNKNOWN)
 
-    def _character_ids(self, symbols: Integers, index: Integers) -> Ids:
-        """(P,) the character's id, or its script's where the character was not learned."""
-        ids = self._letter_ids[index]
-        strange = index == 0
-        if strange.any():
-            distinct, inverse = np.unique(symbols[strange], return_inverse=True)
-            ids[strange] = np.array([self._script_id(chr(s)) for s in distinct], np.int32)[inverse]
+    def _or_script(self, ids: Ids, text: Symbols, at: Integers) -> Ids:
+        """The ids (n,) of what ends at each place, with scripts for what was not learned."""
+        (strange,) = (ids == NOTHING).nonzero()
+        if strange.size:
+            codes, inverse = np.unique(text.codes[at[strange]], return_inverse=True)
+            ids[strange] = np.array([self._script_id(chr(c)) for c in codes], np.int32)[inverse]
         return ids
 
 
-class _Text(NamedTuple):
-    """All symbols of all names, one after the other."""
+def _base(letters: int, order: int) -> int:
+    """The base in which an n-gram of so many distinct characters is a number.
 
-    symbols: Integers  # (P,) code points
-    position: Integers  # (P,) step of the symbol within its name, from 0
-    lengths: Integers  # (N,)
-
-
-def _flatten(names: Sequence[str], marks: bool) -> _Text:
-    joined = "".join([f"{START}{name}{END}" for name in names] if marks else names)
-    symbols = np.frombuffer(joined.encode("utf-32-le"), np.uint32).astype(np.int64)
-    lengths = np.fromiter(map(len, names), np.int64, len(names)) + 2 * marks
-    starts = np.cumsum(lengths) - lengths
-    return _Text(symbols, np.arange(symbols.size) - np.repeat(starts, lengths), lengths)
-
-
-def _keys(index: Integers, position: Integers, length: int, letters: int) -> Integers:
-    """(P,) one number for the `length` symbols that end here; 0 where one is missing.
-
-    Digits of a number in base `letters` + 1, whose digit 0 is "not learned".
+    Digit 0 is "not learned".
     """
     base = letters + 1
-    if base**length >= 2**63:
+    if base**order >= 2**64:
         raise ValueError(
-            f"{letters} distinct characters are too many for n-grams of length {length}: "
+            f"{letters} distinct characters are too many for n-grams of length {order}: "
             "lower the n-gram order or raise the minimum count"
         )
-    keys = np.where(position >= length - 1, index, 0)
-    for back in range(1, length):
-        earlier = np.concatenate([np.zeros(back, np.int64), index[:-back]])[: index.size]
-        keys = np.where((keys > 0) & (earlier > 0), keys + earlier * base**back, 0)
-    return keys
+    return base
 
 
-def _key(gram: str, alphabet: Integers) -> int:
-    """The number that `_keys` gives the end of `gram`.
+def _numbers(
+    digits: NDArray[np.uint64], at: Integers, length: int, base: int
+) -> NDArray[np.uint64]:
+    """(n,) the `length` digits that end at each place, as one number.
 
-    >>> _key("ba", np.array([ord("a"), ord("b")]))
-    7
+    Before the first name the last digits are read; there is a 0 between, so no n-gram is like them.
+
+    >>> _numbers(np.array([1, 2, 0], np.uint64), np.array([1]), 2, 3)
+    array([5], dtype=uint64)
     """
-    key = 0
-    for place in np.searchsorted(alphabet, [ord(symbol) for symbol in gram]):
-        key = key * (alphabet.size + 1) + int(place) + 1
-    return key
+    numbers = digits[at]
+    for back in range(1, length):
+        numbers += digits[at - back] * np.uint64(base**back)
+    return numbers
 
 
-def _spell(key: int, alphabet: Integers) -> str:
-    """The n-gram of a key: the reverse of `_key`.
+def _spell(number: int, alphabet: Codes) -> str:
+    """The n-gram of a number.
 
     >>> _spell(7, np.array([ord("a"), ord("b")]))
     'ba'
     """
     symbols = []
-    while key:
-        key, digit = divmod(key, alphabet.size + 1)
+    while number:
+        number, digit = divmod(number, alphabet.size + 1)
         symbols.append(chr(alphabet[digit - 1]))
     return "".join(reversed(symbols))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from model.ngrams import relatives
-from model.vocabulary import NOTHING, START, Vocabulary
+from model.symbols import START
+from model.vocabulary import NOTHING, Vocabulary
 from pipeline.batches import Examples
 
 ORDER = 4

@@ -9,7 +9,8 @@ import pytest
 from model.familiarity import LEAST_NAMES, Familiarity, Reading, Scale
 from model.ngrams import NGramModel
 from model.verdict import Reason, Verdict, judge
-from model.vocabulary import END, START, Vocabulary
+from model.symbols import END, START
+from model.vocabulary import Vocabulary
 
 STEMS = ["kowal", "nowak", "wojcie", "kaczma", "adam", "jan", "stef", "piet", "mark", "luk"]
 LATIN = [stem + ending for stem in STEMS for ending in ("ski", "czyk", "owicz", "ewicz", "iak")]

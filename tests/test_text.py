@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.text import normalise, script
+from model.text import normalise, normalise_all, script
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,11 @@ def test_normalise_is_idempotent_and_encodable(text: str) -> None:
     once = normalise(text)
     assert normalise(once) == once
     once.encode()
+
+
+@given(st.lists(st.text()))
+def test_many_are_normalised_as_each_alone(names: list[str]) -> None:
+    assert normalise_all(names) == [normalise(name) for name in names]
 
 
 @given(st.text(alphabet=st.characters(categories=["L"])))

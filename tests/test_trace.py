@@ -11,7 +11,8 @@ from model.artifact import Artifact, load
 from model.classifier import Classifier
 from model.text import normalise
 from model.trace import display, trace
-from model.vocabulary import START, Vocabulary
+from model.symbols import START
+from model.vocabulary import Vocabulary
 
 
 @pytest.fixture(scope="module")

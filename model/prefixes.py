@@ -1,0 +1,65 @@
+"""Names that begin alike share their first states: a batch as the tree of its prefixes.
+
+Level d of the tree has a node for each distinct prefix of d + 1 steps. Its state follows from its
+parent's on the level above, so one product a level computes each state once, however many names
+begin with it; equal names cost nothing. The answers are those of reading each name alone.
+
+Shapes: N names, n nodes of a level, m names that end on it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.symbols import Integers, Symbols
+
+SORTED_BY = 8
+"""Symbols by which names are sorted; those that part later than this may miss a shared state."""
+
+
+class Level(NamedTuple):
+    """The prefixes of one length."""
+
+    at: Integers
+    """(n,) where the last symbol of each stands in `Symbols.codes`."""
+    parents: NDArray[np.intp]
+    """(n,) the nodes of the level above that they go on from; 0 on the first."""
+    names: NDArray[np.intp]
+    """(m,) the names that end on this level, by their places in the order given …"""
+    ends: NDArray[np.intp]
+    """(m,) … and the nodes that they are."""
+
+
+def prefix_tree(text: Symbols, names: NDArray[np.intp]) -> list[Level]:
+    """The levels of these names (N,), which should be in order as `by_beginning` has it."""
+    starts, lengths = text.starts[names], text.lengths[names]
+    shares = np.ones(len(names), bool)  # its whole prefix with the name before
+    shares[:1] = False
+    node = np.zeros(len(names), np.intp)
+    place = np.arange(len(names))
+    levels = []
+    for d in range(int(lengths.max(initial=0))):
+        # A name that ended on the level above has here what no name holds inside.
+        codes = text.codes[starts + d]
+        shares[1:] &= codes[1:] == codes[:-1]
+        alive = lengths > d
+        if not alive.all():
+            starts, lengths, shares = starts[alive], lengths[alive], shares[alive]
+            node, place = node[alive], place[alive]
+        (fresh,) = (~shares).nonzero()
+        parents = node[fresh]
+        node = (~shares).cumsum() - 1
+        (ending,) = (lengths == d + 1).nonzero()
+        levels.append(Level(starts[fresh] + d, parents, place[ending], node[ending]))
+    return levels
+
+
+def by_beginning(text: Symbols) -> NDArray[np.intp]:
+    """(N,) the names in an order in which those stand together that begin alike."""
+    key = np.zeros(len(text.starts), np.uint64)
+    for place in range(SORTED_BY):
+        within = np.minimum(text.starts + place, text.codes.size - 1)
+        byte = np.where(place < text.lengths, text.codes[within] & 0xFF, 0)
+        key = (key << np.uint64(8)) | byte.astype(np.uint64)
+    return np.argsort(key)
