@@ -14,7 +14,7 @@ from bench.report import Table
 from model.classifier import Classifier
 from model.conformal import Conformal
 from model.familiarity import Reading
-from model.text import normalise, script
+from model.text import normalise_all, script
 from model.verdict import LEAST_FAMILIARITY, Reason, judge
 from pipeline.calibrate import Calibration, calibrate
 from pipeline.evaluate import calibration_error
@@ -46,7 +46,7 @@ def measure(model: Path, split: Path) -> Iterator[Table]:
 
 def flagged_names(classifier: Classifier, calibration: Calibration, names: Sequence[str]) -> Table:
     """How many real names that the model has not seen count as unknown: by script, by length."""
-    unknown = strange(read(classifier, calibration, names))
+    unknown = strange(read(calibration, names))
     scripts = np.array([script(name[0]) for name in names])
     lengths = np.array([len(name) for name in names])
     parts = {"all": np.ones(len(names), bool)}
@@ -72,9 +72,9 @@ def flagged_noise(classifier: Classifier, calibration: Calibration, names: Seque
     rows: list[dict[str, str | float]] = []
     for kind, make in noise(names).items():
         strings = sorted({make(random) for _ in range(NOISE)} - set(names))
-        share = float(strange(read(classifier, calibration, strings)).mean())
+        share = float(strange(read(calibration, strings)).mean())
         rows.append({"noise": kind, "strings": len(strings), "flagged": share})
-    by_hand = strange(read(classifier, calibration, BY_HAND)).mean()
+    by_hand = strange(read(calibration, BY_HAND)).mean()
     rows.append({"noise": "by hand", "strings": len(BY_HAND), "flagged": float(by_hand)})
     mean = np.mean([float(row["flagged"]) for row in rows if row["noise"] != SHUFFLED])
     rows.append({"noise": f"mean of kinds, less {SHUFFLED}", "flagged": float(mean)})
@@ -144,7 +144,7 @@ def verdicts(classifier: Classifier, calibration: Calibration, test: NameTable) 
     """How often each verdict falls, and how often the top answer is the row's label then."""
     probabilities = classifier.probabilities(test.name)
     sets = calibration.conformal.sets(probabilities)
-    judgements = judge(read(classifier, calibration, test.name), sets)
+    judgements = judge(read(calibration, test.name), sets)
     codes = np.array([language.code for language in classifier.languages])
     right = codes[probabilities.argmax(axis=1)] == np.array(test.language)
     rows: list[dict[str, str | float]] = []
@@ -189,10 +189,9 @@ def classes(classifier: Classifier, table: NameTable) -> np.ndarray[tuple[int], 
     return np.array([class_of[language] for language in table.language], np.int64)
 
 
-def read(classifier: Classifier, calibration: Calibration, names: Sequence[str]) -> Reading:
+def read(calibration: Calibration, names: Sequence[str]) -> Reading:
     """How strings look as they are typed."""
-    ids = classifier.vocabulary.encode([normalise(name) for name in names]).ids
-    return calibration.familiarity.read(ids)
+    return calibration.familiarity.of(normalise_all(names))
 
 
 def strange(reading: Reading) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

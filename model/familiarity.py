@@ -4,7 +4,7 @@ The measure is how likely the spelling is by an n-gram model of the training nam
 real names that the model has not seen, script by script. The network's own energy or highest
 probability tells much less: at 4 % of real names flagged, they miss two of three random strings.
 
-Shapes: N names, T steps, G n-gram order, F features. Scripts go by their feature's id.
+Shapes: N names, F features. Scripts go by their feature's id.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from model.lookup import Ids
 from model.ngrams import NGramModel
+from model.prefixes import Level, prefix_tree
 from model.vocabulary import UNKNOWN, Vocabulary
 
 SHARES = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -39,6 +39,11 @@ class Reading(NamedTuple):
     """(N,) whether a letter is of a script that training names had."""
     mixed: NDArray[np.bool_]
     """(N,) whether letters of two scripts touch that touch in no training name."""
+
+    @classmethod
+    def empty(cls, names: int) -> Self:
+        """A reading to be filled in."""
+        return cls(np.zeros(names), np.zeros(names, bool), np.zeros(names, bool))
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,9 @@ class Familiarity:
     ) -> Self:
         """From distinct normalised names; those of validation must not be among the training's."""
         bare = cls(NGramModel.fit(vocabulary, training), {})
-        ids = vocabulary.encode(validation).ids
-        script = _first_letter(bare._scripts(ids))
-        total, symbols = bare._surprisal(ids)
+        text = vocabulary.flatten(validation)
+        tree = prefix_tree(vocabulary, text, np.arange(len(validation)))
+        total, symbols, script, _ = bare._sums(tree, len(validation))
         scales = {
             name: Scale.fit(total[script == s], symbols[script == s])
             for s, name in enumerate(vocabulary.scripts, start=UNKNOWN + 1)
@@ -112,13 +117,16 @@ class Familiarity:
         }
         return cls(NGramModel(vocabulary, tuple(fields["counts"])), scales)
 
-    def read(self, ids: Ids) -> Reading:
-        """How names look, from their ids (N, T, G) as `Vocabulary.encode` gives them."""
-        scripts = self._scripts(ids)
-        script = _first_letter(scripts)  # (N,)
+    def of(self, names: Sequence[str]) -> Reading:
+        """How normalised names look."""
+        words = self.ngrams.vocabulary
+        tree = prefix_tree(words, words.flatten(names), np.arange(len(names)))
+        return self.read(tree, len(names))
+
+    def read(self, tree: Sequence[Level], names: int) -> Reading:
+        """How the names of a tree look."""
+        total, symbols, script, mixed = self._sums(tree, names)
         readable = script > 0
-        mixed = np.asarray(self._apart[scripts[:, :-1], scripts[:, 1:]].any(axis=1))
-        total, symbols = self._surprisal(ids)
         familiarity = np.where(mixed, 0.0, readable)
         for s in set(script[familiarity > 0].tolist()):
             if s in self._scale_of:
@@ -126,14 +134,23 @@ class Familiarity:
                 familiarity[rows] = self._scale_of[s].share(total[rows], symbols[rows])
         return Reading(familiarity, readable, mixed)
 
-    def _surprisal(self, ids: Ids) -> tuple[Floats, Floats]:
-        """Each name's (N,) summed surprisal, and its number (N,) of symbols, end mark included."""
-        symbols = self.ngrams.predicted[ids[..., 0]].sum(axis=1, dtype=np.float64)
-        return self.ngrams.surprisal(ids).sum(axis=1), symbols
-
-    def _scripts(self, ids: Ids) -> Integers:
-        """(N, T) the script of each step's letter; 0 where there is none, or an unknown one."""
-        return self._script_of[ids[..., 0]]
+    def _sums(self, tree: Sequence[Level], names: int) -> "_Sums":
+        """What is summed up on the way from the root to each name."""
+        whole = _Sums.of(names)
+        above, features = _Sums.of(1), np.zeros(1, np.int32)
+        for level in tree:
+            before, parents = features[level.parents], level.parents
+            features = level.features
+            script = self._script_of[features]
+            above = _Sums(
+                above.total[parents] + self.ngrams.surprisal(features, before),
+                above.symbols[parents] + self.ngrams.predicted[features],
+                np.where(above.script[parents] > 0, above.script[parents], script),
+                above.mixed[parents] | self._apart[self._script_of[before], script],
+            )
+            for column, values in zip(whole, above, strict=True):
+                column[level.names] = values[level.ends]
+        return whole
 
     @cached_property
     def _scale_of(self) -> dict[int, Scale]:
@@ -142,10 +159,14 @@ class Familiarity:
 
     @cached_property
     def _script_of(self) -> Integers:
-        """(F,) the script of a letter, or of letters too rare to be learned; 0 for all else."""
+        """(F,) the script of the last letter, learned or not; 0 where it is none."""
         words = self.ngrams.vocabulary
-        letters = np.array([len(f) == 1 and f.isalpha() for f in words.features])
-        script = np.where(letters, words.fallback, 0).astype(np.int64)
+        of = {
+            f: s
+            for f, s in zip(words.features, words.fallback.tolist(), strict=True)
+            if f.isalpha()
+        }
+        script = np.array([of.get(feature[-1], 0) for feature in words.features])
         script[script == UNKNOWN] = 0
         own = np.unique(script)
         script[own] = own
@@ -164,16 +185,17 @@ class Familiarity:
         return apart
 
 
-def _first_letter(scripts: Integers) -> Integers:
-    """(N,) the script of each name's first letter, 0 where it has none, from each step's (N, T).
+class _Sums(NamedTuple):
+    """Of prefixes or names, n of them."""
 
-    >>> _first_letter(np.array([[0, 5, 4, 0], [0, 0, 0, 0]]))
-    array([5, 0])
-    """
-    if not scripts.size:
-        return np.zeros(len(scripts), np.int64)
-    first = (scripts > 0).argmax(axis=1)
-    return np.asarray(scripts[np.arange(len(scripts)), first])
+    total: Floats  # (n,) surprisal
+    symbols: Floats  # (n,) predicted symbols, end mark included
+    script: Integers  # (n,) of the first letter, 0 where there is none
+    mixed: NDArray[np.bool_]  # (n,) whether letters touch that should not
+
+    @classmethod
+    def of(cls, n: int) -> Self:
+        return cls(np.zeros(n), np.zeros(n), np.zeros(n, np.int64), np.zeros(n, bool))
 
 
 def _score(total: Floats, symbols: Floats, expected: float) -> Floats:

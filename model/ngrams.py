@@ -3,7 +3,7 @@
 It knows nothing of languages and nothing of W, U, V; it needs one count per feature, and reads the
 ids that the network reads.
 
-Shapes: N names, T steps, G n-gram order, F features.
+Shapes: n steps, G n-gram order, F features.
 """
 
 from collections.abc import Sequence
@@ -54,18 +54,17 @@ class NGramModel:
         counts[NOTHING] = 0
         return cls(vocabulary, tuple(counts.tolist()))
 
-    def surprisal(self, ids: Ids) -> Floats:
-        """(N, T) -log p in nats of each step's symbol; 0 at the start mark and in the padding.
+    def surprisal(self, features: Ids, before: Ids) -> Floats:
+        """(n,) -log p in nats of the last symbol of each step; 0 at the start mark.
 
-        The longest n-gram that was learned decides. Each longer one that was not learned costs
-        the back-off weight of its context (Katz, 1987).
+        A step is given by the longest n-gram that ends with it, and the one that ends just before
+        it (NOTHING at the first), both as features (n,). The former decides. Each longer one that
+        was not learned costs the back-off weight of its context (Katz, 1987).
         """
-        cost = self._cost[ids]  # (N, T, G)
-        surprisal = cost[..., 0]
-        for g in range(1, ids.shape[2]):
-            surprisal[:, 1:] += self._backoff_cost[ids[:, :-1, g - 1]]
-            surprisal = np.where(ids[..., g] == NOTHING, surprisal, cost[..., g])
-        return surprisal
+        longest = self.vocabulary.order - 1
+        shorter = self._length[features] - 1
+        backoff = self._backoff_cost_to[before, longest] - self._backoff_cost_to[before, shorter]
+        return np.asarray(self._cost[features] + backoff)
 
     @cached_property
     def predicted(self) -> NDArray[np.bool_]:
@@ -101,6 +100,24 @@ class NGramModel:
         freed = DISCOUNT * followers + np.maximum(counts - followed, 0)
         share = np.divide(freed, counts, out=np.ones(counts.size), where=counts > 0)
         return np.asarray(-np.log(np.clip(share, 1e-4, 1)))
+
+    @cached_property
+    def _length(self) -> NDArray[np.int64]:
+        """(F,) symbols of each feature; 1 for what stands for a single one."""
+        length = np.zeros(len(self.vocabulary), np.int64)
+        for symbols, features in enumerate(self.vocabulary.by_length, start=1):
+            length[features] = symbols
+        return length
+
+    @cached_property
+    def _backoff_cost_to(self) -> Floats:
+        """(F, G) the summed back-off costs of each feature's endings of at most g symbols."""
+        costs = np.zeros((len(self.vocabulary), self.vocabulary.order))
+        for length, grams in enumerate(self.vocabulary.by_length, start=1):
+            costs[grams] = costs[self.vocabulary.ending[grams]]
+            costs[grams, length:] += self._backoff_cost[grams, np.newaxis]
+        costs[NOTHING] = 0.0
+        return costs
 
     @cached_property
     def _counts(self) -> Floats:

@@ -7,12 +7,17 @@ begin with it; equal names cost nothing. The answers are those of reading each n
 Shapes: N names, n nodes of a level, m names that end on it.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.lookup import Ids
 from model.symbols import Integers, Symbols
+from model.vocabulary import Vocabulary
+
+Places = NDArray[np.intp]
 
 SORTED_BY = 8
 """Symbols by which names are sorted; those that part later than this may miss a shared state."""
@@ -21,24 +26,40 @@ SORTED_BY = 8
 class Level(NamedTuple):
     """The prefixes of one length."""
 
-    at: Integers
-    """(n,) where the last symbol of each stands in `Symbols.codes`."""
-    parents: NDArray[np.intp]
+    features: Ids
+    """(n,) the longest learned n-gram in which each ends; its own endings are in it."""
+    parents: Places
     """(n,) the nodes of the level above that they go on from; 0 on the first."""
-    names: NDArray[np.intp]
+    names: Places
     """(m,) the names that end on this level, by their places in the order given …"""
-    ends: NDArray[np.intp]
+    ends: Places
     """(m,) … and the nodes that they are."""
 
 
-def prefix_tree(text: Symbols, names: NDArray[np.intp]) -> list[Level]:
+def prefix_tree(vocabulary: Vocabulary, text: Symbols, names: Places) -> list[Level]:
     """The levels of these names (N,), which should be in order as `by_beginning` has it."""
+    branches = list(_branches(text, names))
+    if not branches:
+        return []
+    features = vocabulary.longest(text, np.concatenate([branch.at for branch in branches]))
+    last = np.cumsum([len(branch.at) for branch in branches])
+    parted = np.split(features, last[:-1])
+    return [Level(part, *branch[1:]) for part, branch in zip(parted, branches, strict=True)]
+
+
+class _Branches(NamedTuple):
+    at: Integers  # (n,) where the last symbol of each prefix stands in the text
+    parents: Places
+    names: Places
+    ends: Places
+
+
+def _branches(text: Symbols, names: Places) -> Iterator[_Branches]:
     starts, lengths = text.starts[names], text.lengths[names]
     shares = np.ones(len(names), bool)  # its whole prefix with the name before
     shares[:1] = False
     node = np.zeros(len(names), np.intp)
     place = np.arange(len(names))
-    levels = []
     for d in range(int(lengths.max(initial=0))):
         # A name that ended on the level above has here what no name holds inside.
         codes = text.codes[starts + d]
@@ -51,11 +72,10 @@ def prefix_tree(text: Symbols, names: NDArray[np.intp]) -> list[Level]:
         parents = node[fresh]
         node = (~shares).cumsum() - 1
         (ending,) = (lengths == d + 1).nonzero()
-        levels.append(Level(starts[fresh] + d, parents, place[ending], node[ending]))
-    return levels
+        yield _Branches(starts[fresh] + d, parents, place[ending], node[ending])
 
 
-def by_beginning(text: Symbols) -> NDArray[np.intp]:
+def by_beginning(text: Symbols) -> Places:
     """(N,) the names in an order in which those stand together that begin alike."""
     key = np.zeros(len(text.starts), np.uint64)
     for place in range(SORTED_BY):

@@ -167,6 +167,13 @@ class Vocabulary:
         return self._or_script(ids, text, at)
 
     @cached_property
+    def by_length(self) -> tuple[Integers, ...]:
+        """The features of one symbol, those of two, and so on to the order."""
+        others = len(self) - len(self.grams)
+        lengths = np.array([1] * others + [len(gram) for gram in self.grams])
+        return tuple((lengths == length).nonzero()[0] for length in range(1, self.order + 1))
+
+    @cached_property
     def ending(self) -> Ids:
         """(F,) the longest shorter n-gram in which each n-gram ends; else 0."""
         ending = np.zeros(len(self), np.int32)

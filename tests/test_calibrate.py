@@ -49,8 +49,8 @@ def calibration(classifier: Classifier) -> Calibration:
 def test_noise_is_less_familiar_than_names(
     classifier: Classifier, calibration: Calibration
 ) -> None:
-    ids = classifier.vocabulary.encode(["papanikolaou", "kowalewski", "xqzvw", "zzzzzzz"]).ids
-    shares = calibration.familiarity.read(ids).familiarity
+    names = ["papanikolaou", "kowalewski", "xqzvw", "zzzzzzz"]
+    shares = calibration.familiarity.of(names).familiarity
     assert shares[:2].min() > 0.1 > shares[2:].max()
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from model.familiarity import LEAST_NAMES, Familiarity, Reading, Scale
 from model.ngrams import NGramModel
-from model.verdict import Reason, Verdict, judge
 from model.symbols import END, START
-from model.vocabulary import Vocabulary
+from model.verdict import Reason, Verdict, judge
+from model.vocabulary import NOTHING, Vocabulary
 
 STEMS = ["kowal", "nowak", "wojcie", "kaczma", "adam", "jan", "stef", "piet", "mark", "luk"]
 LATIN = [stem + ending for stem in STEMS for ending in ("ski", "czyk", "owicz", "ewicz", "iak")]
@@ -28,11 +28,21 @@ def familiarity() -> Familiarity:
 
 
 def read(familiarity: Familiarity, *names: str) -> Reading:
-    return familiarity.read(familiarity.ngrams.vocabulary.encode(names).ids)
+    return familiarity.of(names)
 
 
 def probability(model: NGramModel, name: str) -> float:
-    return float(np.exp(-model.surprisal(model.vocabulary.encode([name]).ids).sum()))
+    return float(np.exp(-surprisals(model, name).sum()))
+
+
+def surprisals(model: NGramModel, name: str) -> np.ndarray:
+    features = longest(model.vocabulary, name)
+    return model.surprisal(features, np.r_[NOTHING, features[:-1]])
+
+
+def longest(words: Vocabulary, name: str) -> np.ndarray:
+    text = words.flatten([name])
+    return words.longest(text, text.steps())
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
@@ -43,15 +53,10 @@ def test_what_may_come_next_has_probability_one(order: int) -> None:
     unread = "?"  # "unknown" stands for all that was not learned
     for length in range(3):
         for prefix in map("".join, product(letters, repeat=length)):
-            following = [
-                model.vocabulary.encode([prefix + c]).ids[:, :-1] for c in letters + unread
-            ]
-            last = [model.surprisal(ids)[0, -1] for ids in following]
-            last.append(model.surprisal(model.vocabulary.encode([prefix]).ids)[0, -1])
-            script = model.vocabulary.features.index("<LATIN>")
-            rare = following[0].copy()
-            rare[0, -1] = [script] + [0] * (order - 1)
-            last.append(model.surprisal(rare)[0, -1])
+            last = [surprisals(model, prefix + c)[-2] for c in letters + unread]
+            last.append(surprisals(model, prefix)[-1])
+            rare = np.array([model.vocabulary.features.index("<LATIN>")])
+            last.append(model.surprisal(rare, longest(model.vocabulary, prefix)[-2:-1])[0])
             assert np.exp(-np.array(last)).sum() == pytest.approx(1)
 
 

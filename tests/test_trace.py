@@ -9,9 +9,9 @@ import pytest
 from model import reference
 from model.artifact import Artifact, load
 from model.classifier import Classifier
+from model.symbols import START
 from model.text import normalise
 from model.trace import display, trace
-from model.symbols import START
 from model.vocabulary import Vocabulary
 
 

@@ -27,7 +27,7 @@ DOORS = {
     "prefect": {"pipeline/flows.py"},
     "bentoml": {"pipeline/store.py", "service/app.py", "service/schemas.py"},
 }
-MODEL_MAY = {"numpy", "torch", "safetensors", "model", *sys.stdlib_module_names}
+MODEL_MAY = {"numpy", "torch", "safetensors", "threadpoolctl", "model"} | sys.stdlib_module_names
 
 
 def imports(path: Path) -> Iterator[str]:
