@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import torch
+import torch._dynamo  # the first optimiser loads it, which takes a second: not in every child
 
 from bench.programs import Program, Run, follow
 from bench.records import few, repeat
@@ -52,7 +53,6 @@ def in_child(task: Task) -> Done:
 def work(task: Task) -> Done:
     """Train in this process."""
     settle()
-    # torch loads a part of itself, a second's worth, when the first optimiser is made.
     follow(task.program, few(task.training, WARM_UP), few(task.validation, WARM_UP), 2)
     training, libraries = repeat(task.training, task.times), resident()
     run = follow(task.program, training, task.validation, task.epochs)

@@ -16,21 +16,23 @@ MOST_MEMORY = 0.5
 class Cost:
     """What an epoch takes."""
 
-    first: float  # seconds, the start included
-    later: float  # seconds of an epoch after the first
+    seconds: float
     libraries: int  # bytes
     peak: int  # bytes
 
     @classmethod
     def of(cls, done: Done) -> "Cost":
-        """Of a training of two epochs."""
-        first, later = done.run.epochs
-        return cls(first, later, done.libraries, done.peak)
+        """Of a training of one epoch."""
+        return cls(done.run.seconds, done.libraries, done.peak)
 
     def grown(self, factor: float) -> "Cost":
         """Where all but the libraries grows with the data."""
         peak = self.libraries + (self.peak - self.libraries) * factor
-        return Cost(self.first * factor, self.later * factor, self.libraries, int(peak))
+        return Cost(self.seconds * factor, self.libraries, int(peak))
+
+    def bearable(self, patience: float) -> bool:
+        """Whether it may be tried."""
+        return self.seconds <= patience and self.peak <= MOST_MEMORY * memory()
 
 
 def growth(
@@ -44,40 +46,37 @@ def growth(
     rows = [
         row
         for name, program in programs.items()
-        for row in grow(name, Task(program, training, validation, epochs=2), times, patience)
+        for row in grow(name, Task(program, training, validation, epochs=1), times, patience)
     ]
     (program, *_) = programs.values()
     return Table(
         f"Growth, H = {program.hidden}, batch {program.batch}",
         {"program": "", "data": "", "records": ",.0f", "run": ""}
-        | {"first epoch s": ",.2f", "epoch s": ",.2f", "names/s": ",.0f", "peak MB": ",.0f"},
+        | {"epoch s": ",.2f", "names/s": ",.0f", "peak MB": ",.0f"},
         rows,
-        "Records repeated; one process each. The first epoch has the start in it. extrapolated: in"
-        "\nproportion to the amount before, where it would take too long or too much memory.",
+        "One epoch from names to weights, the start included, in a process of its own; records\n"
+        "repeated. extrapolated: in proportion to the amount before, where it would take longer"
+        f"\nthan {patience:.0f} s or {MOST_MEMORY:.0%} of the memory.",
     )
 
 
 def grow(name: str, task: Task, times: tuple[int, ...], patience: float) -> list[Row]:
     """A program's rows."""
     rows: list[Row] = []
-    cost, before = Cost.of(in_child(task)), 1
+    cost, before = Cost(0.0, 0, 0), 1
     for factor in times:
-        grown = cost.grown(factor / before)
-        run = factor == 1 or (
-            grown.first + grown.later <= patience and grown.peak <= MOST_MEMORY * memory()
-        )
-        if factor != 1:
-            cost = Cost.of(in_child(replace(task, times=factor))) if run else grown
-        before, records = factor, factor * len(task.training.names)
+        cost, before = cost.grown(factor / before), factor
+        if run := cost.bearable(patience):
+            cost = Cost.of(in_child(replace(task, times=factor)))
+        records = factor * len(task.training.names)
         rows.append(
             {
                 "program": name,
                 "data": f"{factor}x",
                 "records": records,
-                "run": "two epochs" if run else "extrapolated",
-                "first epoch s": cost.first,
-                "epoch s": cost.later,
-                "names/s": records / cost.later,
+                "run": "one epoch" if run else "extrapolated",
+                "epoch s": cost.seconds,
+                "names/s": records / cost.seconds,
                 "peak MB": cost.peak / 1e6,
             }
         )
