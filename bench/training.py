@@ -170,12 +170,13 @@ def whole(program: Program, sides: Sides, plan: Plan, names_a_second: float) -> 
 
 def note(sides: Sides, plan: Plan, ceiling: Rate) -> str:
     """What the figures mean."""
-    cuda = "" if torch.cuda.is_available() else "There is no CUDA device here.\n"
+    there = torch.cuda.is_available()
+    cuda = "on CUDA: of the device's memory." if there else "There is no CUDA device here."
     return (
         "names/s: an epoch of a sample after the first epoch, medians of turns; ratios are of"
         f" these, / at {OWN_BATCH}: to\nvectorized at its own batch. {plan.epochs} epochs s: from"
         " names to weights, start and validation included;\nextrapolated: from names/s, without"
         f" them. accuracy: of {len(sides.validation.names)} random validation records after the\n"
         "last epoch. peak: of a process of its own, libraries included (of one epoch where"
-        f" extrapolated).\n{cuda}{ceiling_note('torch', '6 H²', ceiling)}"
+        f" extrapolated).\n{cuda}\n{ceiling_note('torch', '6 H²', ceiling)}"
     )

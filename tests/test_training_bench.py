@@ -155,7 +155,7 @@ def test_each_hidden_size_has_a_table_of_all_programs(tables: list[report.Table]
         for row in table.rows:
             assert 0 < float(row["min"]) <= float(row["names/s"]) <= float(row["max"])
             assert 0 < float(row["of ceiling"]) < 1
-            assert float(row["peak MB"]) > 10
+            assert float(row["peak MB"]) > 0
             assert ("accuracy" in row) == (row["run"] == "whole")
             assert 0 <= float(row.get("accuracy", 0)) <= 1
 
