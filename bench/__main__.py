@@ -8,6 +8,7 @@ from pathlib import Path
 import bench
 from bench.report import Table, machine, write_json
 from pipeline.clean import clean
+from pipeline.process import settle
 from pipeline.sources import open_sources
 from pipeline.table import NameTable
 from pipeline.workspace import workspace
@@ -62,6 +63,7 @@ def tables(suite: str, names: NameTable) -> Iterator[Table]:
     if suite == "inference":
         from bench.inference import measure
     else:
+        settle()
         from bench.training import measure
     return measure(names)
 

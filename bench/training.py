@@ -1,15 +1,21 @@
-"""How fast an epoch trains (forward, backward, optimiser), beside two other ways to do it.
+"""Training beside the four programs of the origin and torch's own layer, on the same records.
 
-Shapes: B batch, T steps, G n-gram order, E embedding, H hidden, C languages.
+Names a second are of one epoch of a sample, all sides in turns in one process. Seconds, accuracy
+and memory are of one whole training, each in a process of its own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
+from bench.article import Loop, Vectorized
+from bench.child import Task, in_child
+from bench.growth import growth
+from bench.layer import Layer
+from bench.programs import Ours, Program, follow
+from bench.records import Sides, few, part
 from bench.report import (
     PRODUCT,
     PRODUCT_FLOP,
@@ -18,147 +24,159 @@ from bench.report import (
     Row,
     Table,
     ceiling_note,
-    in_turns,
+    seconds_of,
+    turns,
 )
-from model.rnn import RNN
-from model.vocabulary import NOTHING, Vocabulary
-from pipeline.batches import Batches, Examples, corrupt, drop
+from pipeline.batches import Examples
 from pipeline.recipe import Recipe
-from pipeline.stages import examples
 from pipeline.table import NameTable
 
-HIDDEN = (100, 256)
-BATCHES = (32, 300, 1024)
-EMBEDDING = 64
-"""E of the characters that `torch.nn.RNN` reads; its own input matrix (H, E) widens them to H."""
+OWN_BATCH = 32
+"""The origin's."""
+FEW = 64
+"""Validation records where it is speed that counts."""
 
-CPU = torch.device("cpu")
-RECIPE = Recipe()
-LAYER = "torch.nn.RNN, characters"
-
-
-class Side:
-    """One way to train; loss and optimiser are the pipeline's."""
-
-    def __init__(
-        self, batches: Batches, model: nn.Module, logits: Callable[[Tensor], Tensor]
-    ) -> None:
-        self.batches = batches
-        self.logits = logits  # from ids (B, T, G) to (B, C)
-        self.steps = batches.lengths.double().mean().item()  # of a name, padding not counted
-        self.generator = torch.Generator().manual_seed(RECIPE.seed)
-        self.optimiser = torch.optim.AdamW(
-            model.parameters(), RECIPE.learning_rate, weight_decay=RECIPE.weight_decay, fused=True
-        )
-
-    def epoch(self) -> None:
-        """Learn from every name once."""
-        for ids, targets in self.batches.shuffled(self.generator):
-            loss = F.cross_entropy(self.logits(ids), targets)
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimiser.step()
+Who = tuple[str, int]
+"""A program's name and its batch."""
 
 
-class Padded(Batches):
-    """Batches as the article takes them: at random, every name as long as the longest of all."""
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured."""
 
-    def shuffled(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """An epoch in random order: ids (B, T, G) and targets (B, C)."""
-        for rows in torch.randperm(len(self.ids), generator=generator).split(self.size):
-            yield self.ids[rows], self.targets[rows]
-
-
-def measure(table: NameTable) -> Iterator[Table]:
-    """Names a second for each H and batch size."""
-    known = examples(table, sorted(set(table.language)))
-    grams = Vocabulary.fit(known.names)
-    characters = Vocabulary.fit(known.names, order=1, marks=False)
-    for H in HIDDEN:
-        for B in BATCHES:
-            yield compare(sample(known, max(1024, 4 * B)), grams, characters, H, B)
-
-
-def sample(known: Examples, size: int) -> Examples:
-    """So many of the examples, or all where there are fewer; the same ones at each call."""
-    rows = np.random.default_rng(0).permutation(len(known.names))[:size]
-    return Examples([known.names[i] for i in rows], known.targets[rows])
+    hidden: tuple[int, ...] = (100, 256)
+    """H; at the first, which is theirs, the origin's programs are all run, and to the end."""
+    batches: tuple[int, ...] = (OWN_BATCH, 300, 1024)
+    epochs: int = 12
+    records: int = 20_000
+    """Of the data, at most: it bounds what the slow programs take."""
+    looped: int = 150
+    """Records of a loop's sample."""
+    sample: int = 1024
+    """Records of another program's sample, or 4 batches where these are more."""
+    patience: float = 60.0
+    """Seconds that a training may take; a slower one is extrapolated."""
+    times: tuple[int, ...] = (1, 10, 100)
+    """How much the data grows."""
 
 
-def compare(known: Examples, grams: Vocabulary, characters: Vocabulary, H: int, B: int) -> Table:
-    """All sides on the same names."""
-    alike = Batches(known, characters, B, CPU)  # names of like length together
-    sides = {
-        "ours, n-grams and dropout": as_trained(Batches(known, grams, B, CPU), grams, H),
-        "ours, characters": ours(alike, characters, H),
-        LAYER: layer(alike, characters, H),
-        "article, characters": article(Padded(known, characters, B, CPU), characters, H),
-    }
-    square = torch.rand(PRODUCT, PRODUCT)
-    seconds = in_turns(
-        {"ceiling": lambda: square @ square} | {name: side.epoch for name, side in sides.items()}
-    )
-    ceiling = Rate.of(PRODUCT_FLOP, seconds.pop("ceiling"))
-    rates = {name: Rate.of(len(known.names), taken) for name, taken in seconds.items()}
-    rows: list[Row] = [
-        {
-            "side": name,
-            **rate.cells(),
-            "/ nn.RNN": rate.median / rates[LAYER].median,
-            "of ceiling": rate.median * 6 * H**2 * sides[name].steps / ceiling.median,
-        }
-        for name, rate in rates.items()
-    ]
+def measure(table: NameTable, plan: Plan = Plan()) -> Iterator[Table]:
+    """A table for each H, and one of how it grows with the data."""
+    sides = part(table, plan.records)
+    for H in plan.hidden:
+        yield compare(sides, H, plan)
+    H, B = plan.hidden[0], plan.batches[min(1, len(plan.batches) - 1)]
+    growing: dict[str, Program] = {"vectorized": Vectorized(H, B), "ours": Ours.plain(H, B)}
+    yield growth(growing, sides.training, few(sides.validation, FEW), plan.times, plan.patience)
+
+
+def programs(H: int, plan: Plan) -> dict[Who, Program]:
+    """All that run at this H; ours as it is by default where this is the default."""
+    sides: list[tuple[str, Program]] = []
+    if plan.hidden[0] == H:
+        sides += [("SGD", Loop(H, 1)), ("minibatch, a loop", Loop(H, OWN_BATCH))]
+    for B in plan.batches:
+        sides.append(("vectorized", Vectorized(H, B)))
+        if torch.cuda.is_available():
+            sides.append(("vectorized, CUDA", Vectorized(H, B, "cuda")))
+        sides += [("nn.RNN", Layer(H, B)), ("ours", Ours.plain(H, B))]
+    if Recipe.hidden == H:
+        sides.append(("ours, n-grams, dropout", Ours(Recipe(teachers=0))))
+    return {(name, program.batch): program for name, program in sides}
+
+
+def compare(sides: Sides, H: int, plan: Plan) -> Table:
+    """All programs at one H."""
+    running = programs(H, plan)
+    rates, ceiling = speeds(running, sides, plan)
+    rows: list[Row] = []
+    for (name, B), program in running.items():
+        rate = rates[name, B]
+        row: dict[str, str | float] = {"program": name, "batch": B, **rate.cells()}
+        row |= whole(program, sides, plan, rate.median)
+        for column, other in (
+            ("/ vectorized", ("vectorized", B)),
+            (f"/ at {OWN_BATCH}", ("vectorized", OWN_BATCH)),
+            ("/ nn.RNN", ("nn.RNN", B)),
+        ):
+            if other in rates:
+                row[column] = rate.median / rates[other].median
+        flop = 6 * H**2 * program.steps(sides.training.names)
+        row["of ceiling"] = rate.median * flop / ceiling.median
+        rows.append(row)
     return Table(
-        f"Training, H = {H}, batch {B}, epochs of {len(known.names)} names",
-        {"side": ""} | RATE_COLUMNS | {"/ nn.RNN": ".2f", "of ceiling": ".1%"},
+        f"Training, H = {H}, {len(sides.training.names)} names",
+        columns(plan.epochs),
         rows,
-        ceiling_note("torch", "6 H²", ceiling),
+        note(sides, plan, ceiling),
     )
 
 
-def as_trained(batches: Batches, vocabulary: Vocabulary, H: int) -> Side:
-    """Our model as `pipeline.train` trains it: n-grams, marks, and the recipe's dropouts."""
-    rnn = RNN(len(vocabulary), H, batches.targets.shape[1])
-    fallback = torch.from_numpy(vocabulary.fallback)
-    generator = torch.Generator().manual_seed(RECIPE.seed)
-
-    def logits(ids: Tensor) -> Tensor:
-        h = rnn.embed(corrupt(ids, fallback, RECIPE, generator))
-        return rnn.forward(drop(h, RECIPE.dropout, generator))
-
-    return Side(batches, rnn, logits)
+def columns(epochs: int) -> dict[str, str]:
+    """Headings and formats."""
+    return (
+        {"program": "", "batch": "d"}
+        | RATE_COLUMNS
+        | {f"{epochs} epochs s": ",.1f", "run": "", "accuracy": ".3f", "peak MB": ",.0f"}
+        | {"/ vectorized": ".2f", f"/ at {OWN_BATCH}": ".2f", "/ nn.RNN": ".2f"}
+        | {"of ceiling": ".1%"}
+    )
 
 
-def ours(batches: Batches, vocabulary: Vocabulary, H: int) -> Side:
-    """The article's model with our recurrence."""
-    rnn = RNN(len(vocabulary), H, batches.targets.shape[1])
-    return Side(batches, rnn, lambda ids: rnn.forward(rnn.embed(ids)))
+def speeds(
+    running: Mapping[Who, Program], sides: Sides, plan: Plan
+) -> tuple[dict[Who, Rate], Rate]:
+    """Names a second of each program, and FLOP a second of the machine."""
+    square = torch.rand(PRODUCT, PRODUCT)
+    samples = {who: sample(program, sides.training, plan) for who, program in running.items()}
+    held_out = few(sides.validation, FEW)
+    clocks: dict[Who, Callable[[], float]] = {
+        who: partial(epoch, program, samples[who], held_out) for who, program in running.items()
+    }
+    ceiling: Who = ("ceiling", 0)
+    seconds = turns({ceiling: partial(seconds_of, lambda: square @ square)} | clocks)
+    rates = {who: Rate.of(len(samples[who].names), seconds[who]) for who in running}
+    return rates, Rate.of(PRODUCT_FLOP, seconds[ceiling])
 
 
-def layer(batches: Batches, vocabulary: Vocabulary, H: int) -> Side:
-    """torch's own recurrence on the same characters."""
-    embedding = nn.Embedding(len(vocabulary), EMBEDDING, padding_idx=NOTHING)
-    rnn = nn.RNN(EMBEDDING, H, bias=False)
-    V = nn.Linear(H, batches.targets.shape[1], bias=False)
-
-    def logits(ids: Tensor) -> Tensor:
-        _, h = rnn(embedding(ids[..., 0].t()))  # (T, B, E) → (1, B, H)
-        return V.forward(h[0])
-
-    return Side(batches, nn.ModuleList([embedding, rnn, V]), logits)
+def sample(program: Program, training: Examples, plan: Plan) -> Examples:
+    """As many records as a program's speed allows; ours has all, since n-grams come of all."""
+    if isinstance(program, Ours):
+        return training
+    if isinstance(program, Loop):
+        return few(training, plan.looped)
+    return few(training, max(plan.sample, 4 * program.batch))
 
 
-def article(batches: Batches, vocabulary: Vocabulary, H: int) -> Side:
-    """The article's model as its vectorized program has it: one-hot vectors, autograd."""
-    rnn = RNN(len(vocabulary), H, batches.targets.shape[1])
+def epoch(program: Program, training: Examples, validation: Examples) -> float:
+    """Seconds of the second epoch: the first has the start in it."""
+    return follow(program, training, validation, 2).epochs[-1]
 
-    def logits(ids: Tensor) -> Tensor:
-        h = torch.zeros(len(ids), H)
-        for t in range(ids.shape[1]):
-            x = F.one_hot(ids[:, t, 0].long(), len(vocabulary)).float()
-            x[:, NOTHING] = 0.0  # where the name has not begun
-            h = torch.tanh(h @ rnn.W.t() + x @ rnn.U)
-        return rnn.forward(h)
 
-    return Side(batches, rnn, logits)
+def whole(program: Program, sides: Sides, plan: Plan, names_a_second: float) -> Row:
+    """The cells of a whole training, or of what one would take at this speed."""
+    heading = f"{plan.epochs} epochs s"
+    estimate = plan.epochs * len(sides.training.names) / names_a_second
+    abroad = isinstance(program, Vectorized) and program.hidden != plan.hidden[0]
+    if estimate <= plan.patience and not abroad and not isinstance(program, Loop):
+        done = in_child(Task(program, sides.training, sides.validation, plan.epochs))
+        found: Row = {"run": "whole", heading: done.run.seconds, "accuracy": done.run.accuracy}
+    else:
+        training = few(sides.training, plan.looped) if isinstance(program, Loop) else sides.training
+        done = in_child(Task(program, training, few(sides.validation, FEW), epochs=1))
+        found = {"run": "extrapolated", heading: estimate}
+    return {**found, "peak MB": done.peak / 1e6}
+
+
+def note(sides: Sides, plan: Plan, ceiling: Rate) -> str:
+    """What the figures mean."""
+    there = torch.cuda.is_available()
+    cuda = "on CUDA: of the device's memory." if there else "There is no CUDA device here."
+    return (
+        "names/s: an epoch of a sample after the first epoch, medians of turns; ratios are of"
+        f" these, / at {OWN_BATCH}: to\nvectorized at its own batch. {plan.epochs} epochs s: from"
+        " names to weights, start and validation included;\nextrapolated: from names/s, without"
+        f" them. accuracy: of {len(sides.validation.names)} random validation records after the\n"
+        "last epoch. peak: of a process of its own, libraries included (of one epoch where"
+        f" extrapolated).\n{cuda}\n{ceiling_note('torch', '6 H²', ceiling)}"
+    )
