@@ -39,7 +39,7 @@ class Batches:
     ) -> None:
         ids, lengths = vocabulary.encode(examples.names)
         self.ids = torch.from_numpy(ids).to(device)  # (N, T, G)
-        self.lengths = torch.from_numpy(lengths).to(device)  # (N,)
+        self.lengths = torch.from_numpy(lengths)  # (N,) on the host, which plans the epochs
         self.targets = torch.from_numpy(examples.targets).to(device)  # (N, C)
         self.size = size
 
@@ -48,22 +48,27 @@ class Batches:
         return -(-len(self.ids) // self.size)
 
     def shuffled(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """An epoch in random order: ids (B, T, G) without needless padding, targets (B, C)."""
-        order = torch.randperm(len(self.ids), generator=generator, device=self.ids.device)
+        """An epoch in random order: ids (B, T, G) without needless padding, targets (B, C).
+
+        The generator is the host's: the order is sent to the device once, and no batch waits.
+        """
+        order = torch.randperm(len(self.ids), generator=generator)
         batches = []
         for pool in order.split(self.POOL * self.size):
             batches += pool[self.lengths[pool].argsort(stable=True)].split(self.size)
-        for i in torch.randperm(len(batches), generator=generator, device=order.device).tolist():
-            yield self._batch(batches[i])
+        places = torch.randperm(len(batches), generator=generator).tolist()
+        return self._cut([batches[place] for place in places])
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All examples in the order given."""
-        for rows in torch.arange(len(self.ids), device=self.ids.device).split(self.size):
-            yield self._batch(rows)
+        return self._cut(torch.arange(len(self.ids)).split(self.size))
 
-    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        longest = int(self.lengths[rows].max())
-        return self.ids[rows, self.ids.shape[1] - longest :], self.targets[rows]
+    def _cut(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of these rows, each (B,) on the host."""
+        longest = [int(self.lengths[rows].max()) for rows in batches]
+        sent = torch.cat(list(batches)).to(self.ids.device).split([*map(len, batches)])
+        for rows, steps in zip(sent, longest, strict=True):
+            yield self.ids[rows, self.ids.shape[1] - steps :], self.targets[rows]
 
 
 def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:

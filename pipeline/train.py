@@ -75,7 +75,7 @@ def train(
             raise ValueError(f"there are no {side} names; give more names of each language")
     on = torch.device(choose_device(device))
     rnn = RNN(len(vocabulary), recipe.hidden, training.targets.shape[1], seed=recipe.seed).to(on)
-    order = torch.Generator(on).manual_seed(recipe.seed)
+    order = torch.Generator().manual_seed(recipe.seed)
     batches = Batches(training, vocabulary, recipe.batch, on)
     held_out = Batches(validation, vocabulary, 1024, on)
     fallback = torch.from_numpy(vocabulary.fallback).to(on)
