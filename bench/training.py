@@ -22,9 +22,8 @@ from bench.report import (
 )
 from model.rnn import RNN
 from model.vocabulary import NOTHING, Vocabulary
-from pipeline.batches import Batches, Examples, corrupt, drop
+from pipeline.batches import Batches, Examples, corrupt, drop, examples
 from pipeline.recipe import Recipe
-from pipeline.stages import examples
 from pipeline.table import NameTable
 
 HIDDEN = (100, 256)

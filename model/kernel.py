@@ -34,12 +34,13 @@ def forward(
         W_upper, W_lower = _tile(upper, lower, 0, H, WIDTH, DEPTH, EXACT)
     h = tl.zeros((ROWS, WIDTH), tl.float32)
     for _ in range(T):
-        x = tl.load(inputs + at, real, 0.0)  # on its way while the product is worked out
         a = tl.zeros((ROWS, WIDTH), tl.float32)
         if DEPTH == WIDTH:
+            x = tl.load(inputs + at, real, 0.0)  # on its way while the product is worked out
             a = _add_product(a, h, W_upper, W_lower, EXACT)
         else:
             a = _add_streamed(a, states, 1.0, upper, lower, B, H, ROWS, WIDTH, DEPTH, EXACT)
+            x = tl.load(inputs + at, real, 0.0)  # no sooner, for want of registers
         h = _tanh(a + x)
         inputs += B * H
         states += B * H

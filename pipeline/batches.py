@@ -13,6 +13,7 @@ from torch import Tensor
 
 from model.vocabulary import Vocabulary
 from pipeline.recipe import Recipe
+from pipeline.table import NameTable
 
 Floats = NDArray[np.float32]
 
@@ -26,6 +27,21 @@ class Examples(NamedTuple):
     names: Sequence[str]
     targets: Floats
     """(N, C) rows add up to 1; a name of several languages is shared between them."""
+
+
+def examples(table: NameTable, codes: Sequence[str]) -> Examples:
+    """A table's distinct names, sorted, each with its records' shares of the languages `codes`.
+
+    Rows of other languages are left out: a class that no training name has cannot be learned.
+    """
+    column = {code: c for c, code in enumerate(codes)}
+    rows = [i for i, language in enumerate(table.language) if language in column]
+    names = sorted({table.name[i] for i in rows})
+    place = {name: n for n, name in enumerate(names)}
+    counts = np.zeros((len(names), len(codes)), np.float32)
+    for i in rows:
+        counts[place[table.name[i]], column[table.language[i]]] += table.count[i]
+    return Examples(names, counts / counts.sum(axis=1, keepdims=True))
 
 
 class Batches:
