@@ -78,7 +78,7 @@ def states_of(W: Tensor, inputs: Tensor) -> Tensor:
     """All states (T+1, B, H) from W (H, H) and inputs (T, B, H) = U x_t; the first is 0."""
     T, B, H = inputs.shape
     states = inputs.new_empty(T + 1, B, H)
-    states[0] = 0.0
+    states[0].zero_()
     plan = plan_of(B, H)
     if T and B:  # a grid of 0 programs is an error
         halves = _halves(W.t(), plan.EXACT)
@@ -92,7 +92,7 @@ def d_inputs_of(W: Tensor, states: Tensor, d_state: Tensor, steps: int) -> Tenso
     """dL/dinputs (T, B, H) from W, all states and dL/dh_T (B, H); 0 but for the last `steps`."""
     B, H = d_state.shape
     d_inputs = torch.empty_like(states[1:])
-    d_inputs[: len(d_inputs) - steps] = 0.0
+    d_inputs[: len(d_inputs) - steps].zero_()
     plan = plan_of(B, H)
     if steps and B:
         halves = _halves(W, plan.EXACT)

@@ -94,7 +94,7 @@ def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Gene
     """
     draw = torch.rand(ids.shape, generator=generator, device=ids.device)
     share = torch.full((ids.shape[-1],), recipe.ngram_dropout, device=ids.device)
-    share[0] = recipe.symbol_dropout
+    share[0].fill_(recipe.symbol_dropout)  # a copy from the host would wait for the device
     return torch.where(draw < share, fallback[ids], ids)
 
 

@@ -33,7 +33,11 @@ def interpret() -> None:
 
 
 def results(
-    fused: bool, shape: tuple[int, int, int], truncate: int | None, precision: str = "highest"
+    fused: bool,
+    shape: tuple[int, int, int],
+    truncate: int | None,
+    precision: str = "highest",
+    device: str = "cpu",
 ) -> Arrays:
     """h_T and the gradients of W and of the inputs, where the first names are shorter than T."""
     torch.set_float32_matmul_precision(precision)
@@ -43,6 +47,7 @@ def results(
     inputs = torch.randn(shape, generator=generator) * 0.3
     inputs[: T // 2, : B // 2] = 0.0
     weights = torch.randn(B, H, generator=generator)
+    W, inputs, weights = (x.to(device) for x in (W, inputs, weights))
     recurrence: type[torch.autograd.Function] = Recurrence
     if fused:
         from model.fused import FusedRecurrence
@@ -50,7 +55,7 @@ def results(
         recurrence = FusedRecurrence
     h = recurrence.apply(W.requires_grad_(), inputs.requires_grad_(), truncate)
     gradients = torch.autograd.grad((h * weights).sum(), (W, inputs))
-    return [x.detach().numpy() for x in (h, *gradients)]
+    return [x.detach().cpu().numpy() for x in (h, *gradients)]
 
 
 @pytest.mark.parametrize("truncate", [None, 1, 3])
@@ -63,6 +68,14 @@ def test_values_and_gradients_equal_the_plain_loop(
         assert a.shape == b.shape
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5 * max(1.0, np.abs(b).max(initial=0)))
     np.testing.assert_allclose(mine[0], results(False, shape, truncate)[0], rtol=0, atol=3e-6)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("shape", [*SHAPES, *EMPTY, (20, 300, 100), (12, 5000, 256)], ids=str)
+def test_values_and_gradients_equal_the_cpus(shape: tuple[int, int, int]) -> None:
+    mine = results(True, shape, None, device="cuda")
+    for a, b in zip(mine, results(False, shape, None), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * max(1.0, np.abs(b).max(initial=0)))
 
 
 @pytest.mark.parametrize("shape", [(9, 18, 100), (4, 16, 256)], ids=str)
