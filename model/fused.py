@@ -74,6 +74,11 @@ def plan_of(B: int, H: int) -> Plan:
     return Plan(rows, width, width if held else max(16, TILE // width), exact)
 
 
+def options_of(plan: Plan) -> dict[str, int | bool]:
+    """Of Triton's compiler, which from 3.9 on wants to be told that it may fuse a * b + c."""
+    return {"num_warps": 8 if plan.WIDTH >= 128 else 4, "enable_fp_fusion": True}
+
+
 def states_of(W: Tensor, inputs: Tensor) -> Tensor:
     """All states (T+1, B, H) from W (H, H) and inputs (T, B, H) = U x_t; the first is 0."""
     T, B, H = inputs.shape
@@ -83,7 +88,7 @@ def states_of(W: Tensor, inputs: Tensor) -> Tensor:
     if T and B:  # a grid of 0 programs is an error
         halves = _halves(W.t(), plan.EXACT)
         kernel.forward[_grid(B, plan)](
-            inputs.contiguous(), *halves, states, T, B, H, *plan, **_options(plan)
+            inputs.contiguous(), *halves, states, T, B, H, *plan, **options_of(plan)
         )
     return states
 
@@ -98,7 +103,7 @@ def d_inputs_of(W: Tensor, states: Tensor, d_state: Tensor, steps: int) -> Tenso
         halves = _halves(W, plan.EXACT)
         last = (states[-1], d_inputs[-1])
         kernel.backward[_grid(B, plan)](
-            d_state.contiguous(), *halves, *last, steps, B, H, *plan, **_options(plan)
+            d_state.contiguous(), *halves, *last, steps, B, H, *plan, **options_of(plan)
         )
     return d_inputs
 
@@ -111,8 +116,3 @@ def _halves(matrix: Tensor, exact: bool) -> tuple[Tensor, Tensor]:
 
 def _grid(B: int, plan: Plan) -> tuple[int]:
     return (cdiv(B, plan.ROWS),)
-
-
-def _options(plan: Plan) -> dict[str, int | bool]:
-    """Of Triton's compiler, which from 3.9 on wants to be told that it may fuse a * b + c."""
-    return {"num_warps": 8 if plan.WIDTH >= 128 else 4, "enable_fp_fusion": True}

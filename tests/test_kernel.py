@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from importlib.util import find_spec
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,6 +102,36 @@ def test_a_state_is_exactly_0_until_its_name_begins(interpreter: Executor) -> No
     found = interpreter.submit(states, (5, 3, 100), 2).result()
     assert not found[:3].any()
     assert found[3:].all()
+
+
+@pytest.mark.parametrize("B", [300, 5000])
+@pytest.mark.parametrize("precision", ["high", "highest"])
+@pytest.mark.parametrize("name", ["forward", "backward"])
+def test_it_compiles_for_an_h200_and_its_shared_memory_suffices(
+    name: str, precision: str, B: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from model import fused, kernel
+
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: precision)
+    plan = fused.plan_of(B, 256)
+    constants = {"H": 256, **plan._asdict()}
+    halves, integers = ("upper", "lower"), ("T", "steps", "B")
+    function = getattr(kernel, name)
+    types = dict.fromkeys(function.arg_names, "*fp32")
+    types |= {argument: "*fp16" for argument in types if argument in halves}
+    types |= {argument: "i32" for argument in types if argument in integers}
+    types |= dict.fromkeys(constants, "constexpr")
+    source = ASTSource(function, types, constants)
+    options = fused.options_of(plan)
+    compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)
+    assert compiled.metadata.shared <= 227 * 1024
+    held = 256 * 256 * 2
+    assert (compiled.metadata.shared > held) == (precision == "high"), "a half of W is on chip"
 
 
 def test_the_kernel_is_for_cuda_in_float32() -> None:
