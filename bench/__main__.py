@@ -1,4 +1,4 @@
-"""`python -m bench [training|inference] [--data FILE] [--json DIR]`."""
+"""`python -m bench [training|inference|device] [--data FILE] [--json DIR]`."""
 
 import argparse
 import sys
@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import bench
+from bench.names import load
 from bench.report import Table, machine, write_json
-from pipeline.clean import clean
 from pipeline.process import settle
-from pipeline.sources import open_sources
 from pipeline.table import NameTable
-from pipeline.workspace import workspace
 
 SUITES = ("inference", "training")
 """In this order, so that inference is measured in a process that has not loaded torch."""
@@ -20,7 +18,9 @@ SUITES = ("inference", "training")
 def main() -> None:
     """Measure, print tables, and leave JSON where it is asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=bench.__doc__)
-    parser.add_argument("suite", nargs="?", choices=SUITES, help="default: both")
+    parser.add_argument(
+        "suite", nargs="?", choices=(*SUITES, "device"), help="default: the first two"
+    )
     parser.add_argument("--data", default="builtin", metavar="FILE", help="names to measure on")
     parser.add_argument("--json", type=Path, metavar="DIR", help="leave <suite>.json there")
     arguments = parser.parse_args()
@@ -40,28 +40,23 @@ def main() -> None:
         print(f"{about}:", ", ".join(f"{key} {value}" for key, value in values.items()))
     for suite in [arguments.suite] if arguments.suite else SUITES:
         measured = []
-        for table in tables(suite, names):
+        try:
+            measuring = tables(suite, names)
+        except ValueError as error:
+            sys.exit(f"bench: {error}")
+        for table in measuring:
             print(f"\n{table.text()}", flush=True)
             measured.append(table)
         if arguments.json:
             write_json(arguments.json / f"{suite}.json", context, measured)
 
 
-def load(spec: str) -> NameTable:
-    """The clean names of a source as `namelang train --source` reads it.
-
-    Raises:
-        DataError: the source is not there, or nothing sensible is left of it.
-    """
-    (source,) = open_sources([spec], cache=workspace() / "downloads")
-    table, _ = clean(source.records(), min_names=20)
-    return table
-
-
 def tables(suite: str, names: NameTable) -> Iterator[Table]:
     """Run a suite; each table comes as soon as it is measured."""
     if suite == "inference":
         from bench.inference import measure
+    elif suite == "device":
+        from bench.device import measure
     else:
         settle()
         from bench.training import measure

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.__main__ import load
+from bench.names import load
 from bench.neural_peers import Article, Recurrent
 from bench.peers import LogisticNgrams, LookUp, NaiveBayes, Ours, Peer, Prior, Sides, measure
 from bench.report import Row, Table, machine

@@ -12,16 +12,16 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
-from bench.__main__ import load
 from bench.accuracy import FIGURES, part
+from bench.names import load
 from bench.peers import Floats, Score
 from bench.report import Row, Table
 from model.artifact import Language
 from model.vocabulary import Vocabulary
+from pipeline.batches import examples
 from pipeline.distil import as_classifier, convene, lesson, teachers
 from pipeline.evaluate import evaluate
 from pipeline.recipe import Recipe
-from pipeline.stages import examples
 from pipeline.table import NameTable
 from pipeline.train import train
 

@@ -18,11 +18,10 @@ from sklearn.naive_bayes import MultinomialNB
 from model.artifact import Language
 from model.symbols import END, START
 from model.vocabulary import Vocabulary
-from pipeline.batches import Examples
+from pipeline.batches import Examples, examples
 from pipeline.distil import as_classifier, distil
 from pipeline.evaluate import LEAST_PROBABILITY, Evaluation, evaluate
 from pipeline.recipe import Recipe
-from pipeline.stages import examples
 from pipeline.table import NameTable
 from pipeline.train import fit_temperature
 

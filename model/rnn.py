@@ -4,6 +4,7 @@ Shapes: B batch, T steps, G n-gram order, F features, H hidden, C languages. Tim
 that what one step reads lies together in memory. The same code runs on CPU and on CUDA.
 """
 
+from importlib.util import find_spec
 from typing import Any, Self
 
 import numpy as np
@@ -63,6 +64,15 @@ class Recurrence(torch.autograd.Function):
         return d_W, d_inputs, None
 
 
+def recurrence_for(inputs: Tensor) -> type[torch.autograd.Function]:
+    """The fused one where it can run: in float32, on CUDA, if Triton is installed and H fits."""
+    if inputs.is_cuda and inputs.dtype == torch.float32 and find_spec("triton"):
+        from model.fused import LARGEST, FusedRecurrence
+
+        return FusedRecurrence if inputs.shape[-1] <= LARGEST else Recurrence
+    return Recurrence
+
+
 class RNN(nn.Module):
     """Three matrices and nothing else: no bias, no gate.
 
@@ -93,7 +103,8 @@ class RNN(nn.Module):
         B, T, G = ids.shape
         flat = ids.transpose(0, 1).reshape(T * B, G)
         inputs = F.embedding_bag(flat, self.U, mode="sum", padding_idx=NOTHING)
-        h: Tensor = Recurrence.apply(self.W, inputs.view(T, B, -1), truncate)  # type: ignore[no-untyped-call]
+        recurrence = recurrence_for(inputs)
+        h: Tensor = recurrence.apply(self.W, inputs.view(T, B, -1), truncate)
         return h
 
     def forward(self, h: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from model.vocabulary import Vocabulary
 from pipeline.recipe import Recipe
+from pipeline.table import NameTable
 
 Floats = NDArray[np.float32]
 
@@ -28,6 +29,21 @@ class Examples(NamedTuple):
     """(N, C) rows add up to 1; a name of several languages is shared between them."""
 
 
+def examples(table: NameTable, codes: Sequence[str]) -> Examples:
+    """A table's distinct names, sorted, each with its records' shares of the languages `codes`.
+
+    Rows of other languages are left out: a class that no training name has cannot be learned.
+    """
+    column = {code: c for c, code in enumerate(codes)}
+    rows = [i for i, language in enumerate(table.language) if language in column]
+    names = sorted({table.name[i] for i in rows})
+    place = {name: n for n, name in enumerate(names)}
+    counts = np.zeros((len(names), len(codes)), np.float32)
+    for i in rows:
+        counts[place[table.name[i]], column[table.language[i]]] += table.count[i]
+    return Examples(names, counts / counts.sum(axis=1, keepdims=True))
+
+
 class Batches:
     """Encoded examples on a device, cut into batches of names of like length."""
 
@@ -39,7 +55,7 @@ class Batches:
     ) -> None:
         ids, lengths = vocabulary.encode(examples.names)
         self.ids = torch.from_numpy(ids).to(device)  # (N, T, G)
-        self.lengths = torch.from_numpy(lengths).to(device)  # (N,)
+        self.lengths = torch.from_numpy(lengths)  # (N,) on the host, which plans the epochs
         self.targets = torch.from_numpy(examples.targets).to(device)  # (N, C)
         self.size = size
 
@@ -48,22 +64,27 @@ class Batches:
         return -(-len(self.ids) // self.size)
 
     def shuffled(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """An epoch in random order: ids (B, T, G) without needless padding, targets (B, C)."""
-        order = torch.randperm(len(self.ids), generator=generator, device=self.ids.device)
+        """An epoch in random order: ids (B, T, G) without needless padding, targets (B, C).
+
+        The generator is the host's: the order is sent to the device once, and no batch waits.
+        """
+        order = torch.randperm(len(self.ids), generator=generator)
         batches = []
         for pool in order.split(self.POOL * self.size):
             batches += pool[self.lengths[pool].argsort(stable=True)].split(self.size)
-        for i in torch.randperm(len(batches), generator=generator, device=order.device).tolist():
-            yield self._batch(batches[i])
+        places = torch.randperm(len(batches), generator=generator).tolist()
+        return self._cut([batches[place] for place in places])
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All examples in the order given."""
-        for rows in torch.arange(len(self.ids), device=self.ids.device).split(self.size):
-            yield self._batch(rows)
+        return self._cut(torch.arange(len(self.ids)).split(self.size))
 
-    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        longest = int(self.lengths[rows].max())
-        return self.ids[rows, self.ids.shape[1] - longest :], self.targets[rows]
+    def _cut(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of these rows, each (B,) on the host."""
+        longest = [int(self.lengths[rows].max()) for rows in batches]
+        sent = torch.cat(list(batches)).to(self.ids.device).split([*map(len, batches)])
+        for rows, steps in zip(sent, longest, strict=True):
+            yield self.ids[rows, self.ids.shape[1] - steps :], self.targets[rows]
 
 
 def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
@@ -71,9 +92,11 @@ def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Gene
 
     It keeps the model from leaning on single n-grams, and teaches it the scripts' features.
     """
+    if not recipe.ngram_dropout and not recipe.symbol_dropout:
+        return ids
     draw = torch.rand(ids.shape, generator=generator, device=ids.device)
     share = torch.full((ids.shape[-1],), recipe.ngram_dropout, device=ids.device)
-    share[0] = recipe.symbol_dropout
+    share[0].fill_(recipe.symbol_dropout)  # a copy from the host would wait for the device
     return torch.where(draw < share, fallback[ids], ids)
 
 
@@ -82,5 +105,7 @@ def drop(h: Tensor, share: float, generator: torch.Generator) -> Tensor:
 
     Unlike torch's own dropout it draws from `generator`, so a seed decides everything.
     """
+    if not share:
+        return h
     kept = torch.rand(h.shape, generator=generator, device=h.device) >= share
     return h * kept / (1 - share)

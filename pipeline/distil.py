@@ -24,7 +24,7 @@ from pipeline.pseudo_names import invent
 from pipeline.recipe import Recipe
 from pipeline.spelling import SpellingModels
 from pipeline.threads import side_by_side
-from pipeline.train import Epoch, Trained, fit_temperature, train
+from pipeline.train import Epoch, Trained, choose_device, fit_temperature, train
 
 SPELLING_SHARE = 0.3
 """The spelling models' part of the committee's belief; the networks share the rest."""
@@ -126,7 +126,10 @@ def teachers(
         )
         return as_classifier(trained, vocabulary)
 
-    return side_by_side(teacher, range(recipe.teachers))
+    numbers = range(recipe.teachers)
+    if choose_device(device) == "cuda":  # which one network keeps busy
+        return list(map(teacher, numbers))
+    return side_by_side(teacher, numbers)
 
 
 def convene(networks: Sequence[Classifier], training: Examples, validation: Examples) -> Committee:

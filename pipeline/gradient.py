@@ -64,7 +64,8 @@ def loss_of(
     Wu et al., R-Drop: Regularized Dropout for Neural Networks, 2021.
     """
     readings = 2 if recipe.consistency else 1
-    seen = corrupt(ids.repeat(readings, 1, 1), fallback, recipe, generator)
+    repeated = ids.repeat(readings, 1, 1) if readings > 1 else ids
+    seen = corrupt(repeated, fallback, recipe, generator)
     h = drop(rnn.embed(seen, truncate=recipe.truncate), recipe.dropout, generator)
     logs = F.log_softmax(rnn(h), dim=1).view(readings, *targets.shape)
     loss = -(targets * logs.mean(0)).sum(1).mean()

@@ -14,6 +14,7 @@ from model.classifier import Classifier
 from model.evidence import Evidence
 from pipeline import store
 from pipeline.baseline import baseline_probabilities, fit_baseline
+from pipeline.batches import examples
 from pipeline.card import CALIBRATION, most_confused
 from pipeline.config import GateConfig
 from pipeline.evaluate import FIGURES, Evaluation, confusion
@@ -21,7 +22,7 @@ from pipeline.evaluate import evaluate as judge_rows
 from pipeline.gate import Decision, judge
 from pipeline.pictures import draw_confusion, draw_learning_curve
 from pipeline.reliability import draw_calibration
-from pipeline.stages import examples, read_json, write_json
+from pipeline.stages import read_json, write_json
 from pipeline.table import NameTable
 from pipeline.train import Epoch
 from pipeline.workspace import stage

@@ -12,14 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from model.artifact import Artifact, save
 from model.classifier import Classifier
 from model.vocabulary import Vocabulary
 from pipeline import clean as cleaning
 from pipeline import split as splitting
-from pipeline.batches import Examples
+from pipeline.batches import examples
 from pipeline.calibrate import calibrate
 from pipeline.config import IngestConfig, SplitConfig
 from pipeline.distil import RELIEF, distil
@@ -143,21 +141,6 @@ def train(
     calibration = calibrate(Classifier(artifact), table, held_out)
     save(dataclasses.replace(artifact, **calibration._asdict()), out / "artifact")
     write_json(out / "curve.json", [epoch._asdict() for epoch in trained.curve])
-
-
-def examples(table: NameTable, codes: Sequence[str]) -> Examples:
-    """A table's distinct names, sorted, each with its records' shares of the languages `codes`.
-
-    Rows of other languages are left out: a class that no training name has cannot be learned.
-    """
-    column = {code: c for c, code in enumerate(codes)}
-    rows = [i for i, language in enumerate(table.language) if language in column]
-    names = sorted({table.name[i] for i in rows})
-    place = {name: n for n, name in enumerate(names)}
-    counts = np.zeros((len(names), len(codes)), np.float32)
-    for i in rows:
-        counts[place[table.name[i]], column[table.language[i]]] += table.count[i]
-    return Examples(names, counts / counts.sum(axis=1, keepdims=True))
 
 
 def read_json(path: Path) -> Any:

@@ -1,13 +1,15 @@
-"""The two tables that the data becomes on its way to the model: records, then examples."""
+"""The two tables that the data becomes on its way to the model: records, then examples.
+
+pyarrow is imported where a file is read or written, so that a machine without it can train.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 
@@ -54,6 +56,9 @@ class NameTable:
 
     def write(self, path: Path) -> None:
         """Write the table as Parquet."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         columns = {
             "name": pa.array(self.name, pa.string()),
             "language": pa.array(self.language, pa.string()),
@@ -66,6 +71,8 @@ class NameTable:
     @classmethod
     def read(cls, path: Path) -> "NameTable":
         """Read what `write` wrote."""
+        import pyarrow.parquet as pq
+
         table = pq.read_table(path)
         return cls(
             table["name"].to_pylist(),
@@ -76,46 +83,27 @@ class NameTable:
         )
 
 
-RECORD_SCHEMA = pa.schema(
-    [
-        ("name", pa.string()),
-        ("language", pa.string()),
-        ("weight", pa.float64()),
-        ("variant_of", pa.string()),
-        ("source", pa.string()),
-    ]
-)
-
-
 def write_records(records: Iterable[Record], path: Path, *, rows_a_chunk: int = 50_000) -> int:
     """Stream records to a Parquet file and return how many there were."""
-    written = 0
-    with pq.ParquetWriter(path, RECORD_SCHEMA) as writer:
-        chunk: list[Record] = []
-        for record in records:
-            chunk.append(record)
-            if len(chunk) == rows_a_chunk:
-                written += _write_chunk(writer, chunk)
-        written += _write_chunk(writer, chunk)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    text, number = pa.string(), pa.float64()
+    types = zip(Record._fields, (text, text, number, text, text), strict=True)
+    schema, left, written = pa.schema(list(types)), iter(records), 0
+    with pq.ParquetWriter(path, schema) as writer:
+        while chunk := list(islice(left, rows_a_chunk)):
+            columns = zip(*chunk, strict=True)
+            arrays = [pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            written += len(chunk)
     return written
 
 
 def read_records(path: Path) -> Iterable[Record]:
     """Stream the records of a file that `write_records` wrote."""
+    import pyarrow.parquet as pq
+
     for batch in pq.ParquetFile(path).iter_batches():
         columns = (column.to_pylist() for column in batch.columns)
         yield from map(Record._make, zip(*columns, strict=True))
-
-
-def _write_chunk(writer: pq.ParquetWriter, chunk: list[Record]) -> int:
-    rows = len(chunk)
-    if rows:
-        columns = [list(column) for column in zip(*chunk, strict=True)]
-        writer.write_table(
-            pa.Table.from_arrays(
-                [pa.array(c, f.type) for c, f in zip(columns, RECORD_SCHEMA, strict=True)],
-                schema=RECORD_SCHEMA,
-            )
-        )
-        chunk.clear()
-    return rows

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from model.rnn import RNN
 from model.vocabulary import Vocabulary
 from pipeline.batches import Batches, Examples
+from pipeline.graphs import GraphStep
 from pipeline.recipe import Recipe
 from pipeline.step import Step
 from pipeline.threads import lone_threads
@@ -73,7 +74,7 @@ def train(
             raise ValueError(f"there are no {side} names; give more names of each language")
     on = torch.device(choose_device(device))
     rnn = RNN(len(vocabulary), recipe.hidden, training.targets.shape[1], seed=recipe.seed).to(on)
-    order = torch.Generator(on).manual_seed(recipe.seed)
+    order = torch.Generator().manual_seed(recipe.seed)
     batches = Batches(training, vocabulary, recipe.batch, on)
     held_out = Batches(validation, vocabulary, 1024, on)
     fallback = torch.from_numpy(vocabulary.fallback).to(on)
@@ -81,14 +82,13 @@ def train(
     curve: list[Epoch] = []
     best = Epoch(0, epochs, np.inf, np.inf, 0.0)
     with lone_threads() as pool:
-        step = Step(
-            rnn,
-            fallback,
-            recipe,
-            updates=epochs * len(batches),
-            pool=pool,
-            parts=parts_of(recipe.batch, on),
-        )
+        step: Step | GraphStep
+        updates = epochs * len(batches)
+        if on.type == "cuda":
+            step = GraphStep(rnn, fallback, recipe, updates)
+        else:
+            parts = parts_of(recipe.batch)
+            step = Step(rnn, fallback, recipe, updates=updates, pool=pool, parts=parts)
         for number in range(1, epochs + 1):
             total = torch.zeros((), device=on)  # summed there, so that no step waits for it
             for ids, targets in batches.shuffled(order):
@@ -120,9 +120,9 @@ def train(
     return Trained(W, np.ascontiguousarray(U.T), V, temperature, curve)
 
 
-def parts_of(batch: int, device: torch.device) -> int:
-    """In how many parts a batch is worked out: on a CPU one a core, if they are large enough."""
-    return max(1, min(torch.get_num_threads(), batch // LEAST_PART)) if device.type == "cpu" else 1
+def parts_of(batch: int) -> int:
+    """In how many parts a batch is worked out on a CPU: one a core, if they are large enough."""
+    return max(1, min(torch.get_num_threads(), batch // LEAST_PART))
 
 
 @torch.no_grad()

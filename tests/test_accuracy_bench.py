@@ -10,9 +10,8 @@ from bench.accuracy import FIGURES, PEERS, by_language, part, run, summary
 from bench.neural_peers import Recurrent
 from bench.peers import LogisticNgrams, LookUp, NaiveBayes, Ours, Peer, Prior
 from bench.report import Row
-from pipeline.batches import Examples
+from pipeline.batches import Examples, examples
 from pipeline.recipe import Recipe
-from pipeline.stages import examples
 from pipeline.table import NameTable
 
 ENDINGS = {"el": ("poulos", "idis"), "pl": ("ski", "czyk"), "ru": ("ov", "enko")}

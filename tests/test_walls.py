@@ -16,18 +16,22 @@ ROOMS = [path.relative_to(ROOT) for room in sorted(OURS) for path in (ROOT / roo
 # pipeline and the service, but not to the model.
 DOORS = {
     "torch": {
+        "model/fused.py",
         "model/rnn.py",
         "pipeline/batches.py",
         "pipeline/gradient.py",
+        "pipeline/graphs.py",
         "pipeline/rows.py",
         "pipeline/step.py",
         "pipeline/threads.py",
         "pipeline/train.py",
     },
+    "triton": {"model/fused.py", "model/kernel.py"},
     "prefect": {"pipeline/flows.py"},
     "bentoml": {"pipeline/store.py", "service/app.py", "service/schemas.py"},
 }
-MODEL_MAY = {"numpy", "torch", "safetensors", "threadpoolctl", "model"} | sys.stdlib_module_names
+MODEL_MAY = {"numpy", "torch", "triton", "safetensors", "threadpoolctl", "model"}
+MODEL_MAY |= sys.stdlib_module_names
 
 
 def imports(path: Path) -> Iterator[str]:
