@@ -3,6 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.process import settle
+
+settle()  # before torch is loaded, as the command line does
+
+# ruff: noqa: E402
 import numpy as np
 import pytest
 
