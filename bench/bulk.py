@@ -16,17 +16,33 @@ from bench.report import (
     PRODUCT_FLOP,
     RATE_COLUMNS,
     Rate,
+    Row,
     Table,
     ceiling_note,
     in_turns,
 )
 from bench.rounding import promoted, rounding
-from bench.scoring import HIDDEN, Names, calibrated, random_classifier, states, steps, unshared
+from bench.scoring import (
+    HIDDEN,
+    Names,
+    calibrated,
+    prefixes,
+    random_classifier,
+    states,
+    steps,
+    unshared,
+)
 from bench.workers import Answers, memory_of, threads
 from model.classifier import Classifier
 from pipeline.table import NameTable
 
 CEILING = ("ceiling", PRODUCT)
+COLUMNS = (
+    dict.fromkeys(("steps", "prefixes", "states"), ".2f")
+    | dict.fromkeys(("computed", "of ceiling"), ".0%")
+    | dict.fromkeys(("MB", "peak MB"), ",.0f")
+    | {"difference": ".1e", "other top-1": ".2%"}
+)
 
 Side = tuple[str, int]
 """What is asked, of how many names."""
@@ -73,32 +89,46 @@ def sharing(classifier: Classifier, names: Names, plan: Plan) -> Table:
     }
     seconds = in_turns(works | {CEILING: lambda: square @ square})
     ceiling = Rate.of(PRODUCT_FLOP, seconds.pop(CEILING))
-    rows: list[dict[str, str | float]] = []
+    rows: list[Row] = []
     for (what, N), runs in seconds.items():
-        rate, counts = Rate.of(N, runs), counted(classifier, batches[N])
-        flop = 2 * HIDDEN**2 * counts["steps"]
-        memory = memory_of(asked[what, N], classifier.artifact, batches[N])
-        rows.append({"answers": what, "names": N, **rate.cells(), **counts})
-        rows[-1]["of ceiling"] = rate.median * flop / ceiling.median
-        rows[-1] |= {"MB": memory.before / 1e6, "peak MB": memory.peak / 1e6}
+        cells = costs(classifier, asked[what, N], batches[N], Rate.of(N, runs), ceiling)
         if what == "probabilities":
-            rows[-1] |= difference(classifier, batches[N], plan.compared)
+            cells |= difference(classifier, batches[N], plan.compared)
+        rows.append({"answers": what, "names": N, **cells})
     return Table(
         f"Bulk, H = {HIDDEN}: names that share a prefix share its state",
-        {"answers": "", "names": ",d"}
-        | RATE_COLUMNS
-        | {"steps": ".2f", "states": ".2f", "computed": ".0%", "of ceiling": ".0%"}
-        | {"MB": ",.0f", "peak MB": ",.0f", "difference": ".1e", "other top-1": ".2%"},
+        {"answers": "", "names": ",d"} | RATE_COLUMNS | COLUMNS,
         rows,
         note(classifier, plan, ceiling),
     )
 
 
+def costs(
+    classifier: Classifier, answers: Answers, names: Names, rate: Rate, ceiling: Rate
+) -> dict[str, float]:
+    """What it takes to answer these names."""
+    counts = counted(classifier, names)
+    memory = memory_of(answers, classifier.artifact, names)
+    flop = 2 * HIDDEN**2 * counts["steps"]
+    return {
+        **rate.cells(),
+        **counts,
+        "of ceiling": rate.median * flop / ceiling.median,
+        "MB": memory.before / 1e6,
+        "peak MB": memory.peak / 1e6,
+    }
+
+
 def counted(classifier: Classifier, names: Names) -> dict[str, float]:
-    """Steps of a name, and how many states are computed for it."""
+    """Steps of a name, how many states are computed for it, and how many it takes at least."""
     words, N = classifier.vocabulary, len(names)
     read, computed = steps(words, names), states(words, names)
-    return {"steps": read / N, "states": computed / N, "computed": computed / read}
+    return {
+        "steps": read / N,
+        "prefixes": prefixes(words, names) / N,
+        "states": computed / N,
+        "computed": computed / read,
+    }
 
 
 def difference(classifier: Classifier, names: Names, sample: int) -> dict[str, float]:
@@ -121,7 +151,8 @@ def note(classifier: Classifier, plan: Plan, ceiling: Rate) -> str:
     F = len(classifier.vocabulary)
     return "\n".join(
         [
-            "Distinct names: those of the data, then spliced ones. steps, states: of one name",
+            "Distinct names: those of the data, then spliced ones. Of one name: its steps,",
+            "distinct prefixes of all names, states computed, which parts and chunks make more",
             ceiling_note("numpy", "2 H²", ceiling) + ";",
             "without sharing, no more than 100% can be had",
             f"MB: of a process with a model of F = {F} and the names, before it answers them",

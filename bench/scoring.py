@@ -60,6 +60,13 @@ def states(vocabulary: Vocabulary, names: Names) -> int:
     return sum(len(level.features) for tree in trees(vocabulary, names) for level in tree)
 
 
+def prefixes(vocabulary: Vocabulary, names: Names) -> int:
+    """How many distinct prefixes the names have: no order and no chunks could need fewer states."""
+    text = vocabulary.flatten(sorted(normalise_all(names)))
+    tree = prefix_tree(vocabulary, text, np.arange(len(names)))
+    return sum(len(level.features) for level in tree)
+
+
 def steps(vocabulary: Vocabulary, names: Names) -> int:
     """How many there would be if no two names shared one: their symbols, marks included."""
     return int(vocabulary.flatten(normalise_all(names)).lengths.sum())

@@ -9,7 +9,7 @@ from bench import bulk, inference, report
 from bench.contenders import contenders
 from bench.crowd import crowd, random_strings
 from bench.rounding import changed, promoted, rounding, to_bfloat16
-from bench.scoring import random_classifier, states, steps, unshared
+from bench.scoring import prefixes, random_classifier, states, steps, unshared
 from model.classifier import Classifier
 from pipeline.table import NameTable
 
@@ -83,7 +83,8 @@ def test_states_are_counted_as_the_classifier_computes_them(classifier: Classifi
     words = classifier.vocabulary
     assert steps(words, ["ab", "ac", "ab"]) == 12
     assert states(words, ["ab", "ac", "ab"]) == 6  # START a, then b END and c END
-    assert states(words, []) == steps(words, []) == 0
+    assert prefixes(words, ["ab", "ac", "ab"]) == 6
+    assert prefixes(words, []) == states(words, []) == steps(words, []) == 0
 
 
 def test_every_contender_gives_probabilities(table: NameTable) -> None:
@@ -127,7 +128,7 @@ def test_bulk_shares_states_and_changes_no_answer(many: list[report.Table]) -> N
     assert judged["names"] == 80
     for row in many[0].rows:
         assert in_order(row)
-        assert float(row["states"]) < float(row["steps"])
+        assert float(row["prefixes"]) <= float(row["states"]) < float(row["steps"])
         assert row["computed"] == pytest.approx(float(row["states"]) / float(row["steps"]))
         assert 10 < float(row["MB"]) <= float(row["peak MB"])
     for row in scored:
