@@ -98,7 +98,7 @@ def throughput(
         | RATE_COLUMNS
         | {f"/ {min(plan.batches)}": ".1f", "computed": ".0%", "of ceiling": ".1%", "net": ".1%"},
         cells,
-        note(names, plan, ceiling),
+        note(plan, ceiling),
     )
 
 
@@ -129,7 +129,7 @@ def of_ceiling(classifier: Classifier, side: Side, rate: Rate, ceiling: Rate) ->
     return {"computed": part, "of ceiling": share, "net": share * part}
 
 
-def note(names: Names, plan: Plan, ceiling: Rate) -> str:
+def note(plan: Plan, ceiling: Rate) -> str:
     """What the columns mean."""
     return "\n".join(
         [
