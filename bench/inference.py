@@ -1,113 +1,170 @@
-"""How fast names become probabilities, with NumPy alone.
+"""How fast names become probabilities: by batch size, and one at a time, beside others.
 
-Shapes: F features, H hidden, C languages.
+Shapes: F features, H hidden.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 
+from bench.contenders import contenders
+from bench.crowd import crowd, random_strings
 from bench.report import (
     PRODUCT,
     PRODUCT_FLOP,
     RATE_COLUMNS,
     Rate,
+    Row,
     Table,
     ceiling_note,
     in_turns,
 )
-from model.artifact import Artifact, Language
+from bench.scoring import HIDDEN, Names, calibrated, random_classifier, states, steps, trees
 from model.classifier import Classifier
-from model.text import normalise
-from model.vocabulary import Encoded, Vocabulary
+from model.text import normalise_all
 from pipeline.table import NameTable
 
-HIDDEN = 256
-BATCHES = (1, 32, 1024, 16384)
-MOST_CALLS = 200  # of one run
-SINGLE_CALLS = 5000  # timed one by one
+ROUNDS = 5
+"""In which the sides take turns where single calls are timed."""
+CEILING = ("ceiling", PRODUCT)
 
-Names = Sequence[str]
+Work = Callable[[Names], object]
 
 
-def measure(table: NameTable) -> Iterator[Table]:
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured."""
+
+    batches: tuple[int, ...] = (1, 32, 256, 1024, 4096, 16384, 65536)
+    most_calls: int = 500
+    """Of one run, and so many that they read `most_names` at most, but at least one."""
+    most_names: int = 16384
+    records: int = 4000
+    """From which the regression learns."""
+    single_calls: int = 2000
+    """Timed one by one."""
+
+
+def measure(table: NameTable, plan: Plan = Plan()) -> Iterator[Table]:
     """Throughput by batch size, then the latency of one name."""
-    names = sorted(set(table.name))
-    classifier = random_classifier(names, sorted(set(table.language)))
-    drawn = np.random.default_rng(0).choice(names, max(BATCHES)).tolist()
-    yield throughput(classifier, drawn)
-    yield latency(classifier, drawn[:SINGLE_CALLS])
-
-
-def random_classifier(names: Names, codes: Sequence[str]) -> Classifier:
-    """A model of the usual size on the vocabulary of these names; its answers mean nothing."""
-    random = np.random.default_rng(0)
-    vocabulary = Vocabulary.fit(names)
-    U = random.normal(0, 0.3, (HIDDEN, len(vocabulary)))  # (H, F)
-    V = random.normal(0, 0.1, (len(codes), HIDDEN))  # (C, H)
-    return Classifier(
-        Artifact(
-            W=np.eye(HIDDEN, dtype=np.float32),
-            U=U.astype(np.float32),
-            V=V.astype(np.float32),
-            vocabulary=vocabulary,
-            languages=tuple(Language(code, code) for code in codes),
-        )
-    )
-
-
-def throughput(classifier: Classifier, names: Names) -> Table:
-    """Names a second by batch size: all the way, and its first part alone, from text to ids."""
-    parts: dict[str, Callable[[Names], object]] = {
-        "probabilities": classifier.probabilities,
-        "encoding alone": lambda batch: encode(classifier.vocabulary, batch),
+    classifier = random_classifier(table)
+    others: Mapping[str, Work] = contenders(table, plan.records)
+    names = crowd(table, max(*plan.batches, plan.single_calls))
+    yield throughput(classifier, others, names, plan)
+    verdicts = calibrated(classifier, table)
+    ours: dict[str, Work] = {
+        "ours": classifier.probabilities,
+        "ours, verdict included": verdicts.classify,
     }
+    yield latency({**ours, **others}, names[: plan.single_calls])
+
+
+@dataclass(frozen=True)
+class Side:
+    """One row: what is done, to names of one kind, how many at a time."""
+
+    who: str
+    batch: int
+    work: Work
+    names: Names
+
+    def run(self) -> None:
+        """Do it to all names."""
+        for start in range(0, len(self.names), self.batch):
+            self.work(self.names[start : start + self.batch])
+
+
+def throughput(
+    classifier: Classifier, others: Mapping[str, Work], names: Names, plan: Plan
+) -> Table:
+    """Names a second by batch size, all the way and of encoding alone."""
     square = np.random.default_rng(0).random((PRODUCT, PRODUCT), np.float32)
-    taken = {B: names[: B * MOST_CALLS] for B in BATCHES}
-    sides: dict[tuple[str, int], Callable[[], object]] = {
-        (part, B): in_batches(work, taken[B], B) for part, work in parts.items() for B in BATCHES
-    }
-    seconds = in_turns(sides | {("ceiling", PRODUCT): lambda: square @ square})
-    ceiling = Rate.of(PRODUCT_FLOP, seconds.pop(("ceiling", PRODUCT)))
-    rates = {(part, B): Rate.of(len(taken[B]), runs) for (part, B), runs in seconds.items()}
-    rows: list[dict[str, str | float]] = []
-    for (part, B), rate in rates.items():
-        ratio = rate.median / rates[part, 1].median
-        rows.append({"part": part, "batch": B, **rate.cells(), "/ batch 1": ratio})
-        if part == "probabilities":
-            flop = 2 * HIDDEN**2 * encode(classifier.vocabulary, taken[B]).lengths.mean()
-            rows[-1]["of ceiling"] = float(rate.median * flop / ceiling.median)
+    rows = {(side.who, side.batch): side for side in sides(classifier, others, names, plan)}
+    works: dict[tuple[str, int], Callable[[], object]] = {who: rows[who].run for who in rows}
+    seconds = in_turns(works | {CEILING: lambda: square @ square})
+    ceiling = Rate.of(PRODUCT_FLOP, seconds.pop(CEILING))
+    rates = {who: Rate.of(len(rows[who].names), runs) for who, runs in seconds.items()}
+    cells: list[dict[str, str | float]] = []
+    for (who, B), rate in rates.items():
+        ratio = rate.median / rates[who, min(plan.batches)].median
+        cells.append({"who": who, "batch": B, **rate.cells(), f"/ {min(plan.batches)}": ratio})
+        if who.startswith("ours"):
+            cells[-1] |= of_ceiling(classifier, rows[who, B], rate, ceiling)
     return Table(
         f"Inference, H = {HIDDEN}, F = {len(classifier.vocabulary)}",
-        {"part": "", "batch": "d"} | RATE_COLUMNS | {"/ batch 1": ".1f", "of ceiling": ".1%"},
-        rows,
-        ceiling_note("numpy", "2 H²", ceiling),
+        {"who": "", "batch": "d"}
+        | RATE_COLUMNS
+        | {f"/ {min(plan.batches)}": ".1f", "computed": ".0%", "of ceiling": ".1%", "net": ".1%"},
+        cells,
+        note(plan, ceiling),
     )
 
 
-def encode(vocabulary: Vocabulary, names: Names) -> Encoded:
-    """Ids of names as they are typed."""
-    return vocabulary.encode([normalise(name) for name in names])
+def sides(
+    classifier: Classifier, others: Mapping[str, Work], names: Names, plan: Plan
+) -> Iterator[Side]:
+    """All rows but the ceiling, all sides of one batch size one after the other."""
+    words = classifier.vocabulary
+    strings = random_strings(names)
+    for B in plan.batches:
+        most = B * max(1, min(plan.most_calls, plan.most_names // B))
+        few = names[:most]
+        yield Side("ours", B, classifier.probabilities, few)
+        yield Side("ours, random strings", B, classifier.probabilities, strings[:most])
+        yield Side("encoding to a tree", B, lambda batch: list(trees(words, batch)), few)
+        yield Side("encoding to ids", B, lambda batch: words.encode(normalise_all(batch)), few)
+        for who, work in others.items():
+            yield Side(who, B, work, few)
 
 
-def in_batches(work: Callable[[Names], object], names: Names, size: int) -> Callable[[], None]:
-    """A run of `work` over all names, `size` at a time."""
+def of_ceiling(classifier: Classifier, side: Side, rate: Rate, ceiling: Rate) -> dict[str, float]:
+    """Which part of its states are computed at all, and how that compares to bare products."""
+    words, N = classifier.vocabulary, len(side.names)
+    batches = (side.names[i : i + side.batch] for i in range(0, N, side.batch))
+    computed = sum(states(words, batch) for batch in batches)
+    share = rate.median * 2 * HIDDEN**2 * steps(words, side.names) / N / ceiling.median
+    part = computed / steps(words, side.names)
+    return {"computed": part, "of ceiling": share, "net": share * part}
 
-    def run() -> None:
-        for start in range(0, len(names), size):
-            work(names[start : start + size])
 
-    return run
+def note(plan: Plan, ceiling: Rate) -> str:
+    """What the columns mean."""
+    return "\n".join(
+        [
+            "The names of a batch are distinct; the random strings are as long, of any letters",
+            "that the names have. Encoding is all on one core, the rest on all.",
+            f"n-gram regression learned from {plan.records} records, nn.RNN from none.",
+            "torch is loaded, and its threads sleep while NumPy's sides have their turns.",
+            "computed: states of a batch's tree among the steps of its names",
+            ceiling_note("numpy", "2 H²", ceiling),
+            "net: the same of the computed states alone",
+        ]
+    )
 
 
-def latency(classifier: Classifier, names: Names) -> Table:
+def latency(works: Mapping[str, Work], names: Names) -> Table:
     """Microseconds of calls with one name each."""
-    seconds = []
+    seconds: dict[str, list[float]] = {who: [] for who in works}
+    for first in range(ROUNDS):
+        for who, work in works.items():
+            work(names[:1])
+            seconds[who] += single_calls(work, names[first::ROUNDS])
+    rows: list[Row] = []
+    for who, calls in seconds.items():
+        p50, p99 = np.percentile(calls, [50, 99]) * 1e6
+        rows.append({"who": who, "p50 µs": float(p50), "p99 µs": float(p99)})
+    return Table(
+        f"Latency of one name, {len(names)} calls",
+        {"who": "", "p50 µs": ",.0f", "p99 µs": ",.0f"},
+        rows,
+    )
+
+
+def single_calls(work: Work, names: Sequence[str]) -> Iterator[float]:
+    """Seconds of each call."""
     for name in names:
         start = perf_counter()
-        classifier.probabilities([name])
-        seconds.append(perf_counter() - start)
-    p50, p99 = np.percentile(seconds, [50, 99]) * 1e6
-    row = {"p50 µs": float(p50), "p99 µs": float(p99)}
-    return Table(f"Latency of one name, {len(names)} calls", dict.fromkeys(row, ".0f"), [row])
+        work([name])
+        yield perf_counter() - start

@@ -22,11 +22,12 @@ from model.text import normalise, normalise_all
 from model.threads import parts, side_by_side
 from model.trace import trace
 from model.verdict import Judgement, judge
+from model.vocabulary import NOTHING
 
 MAX_NAME_LENGTH = 100
 """The longest name that `check_name` lets through, in characters as sent."""
 
-LEAST_PART, MOST_PART = 1024, 2**17
+LEAST_PART, MOST_PART = 1024, 2**19
 """Names that are sorted together, by one thread: enough to be worth it; not the whole world."""
 
 CHUNK = 8192
@@ -63,6 +64,7 @@ class Classifier:
         self._W = np.ascontiguousarray(artifact.W.T, np.float32)  # (H, H)
         # U x_t in one row: the column of the longest n-gram and those of all its endings.
         self._sums = np.ascontiguousarray(artifact.U.T, np.float32)  # (F, H)
+        self._sums[NOTHING] = 0.0
         ending = artifact.vocabulary.ending
         for grams in artifact.vocabulary.by_length:
             self._sums[grams] += self._sums[ending[grams]]

@@ -38,6 +38,8 @@ class Level(NamedTuple):
 
 def prefix_tree(vocabulary: Vocabulary, text: Symbols, names: Places) -> list[Level]:
     """The levels of these names (N,), which should be in order as `by_beginning` has it."""
+    if len(names) == 1:
+        return _chain(vocabulary, text, int(names[0]))
     branches = list(_branches(text, names))
     if not branches:
         return []
@@ -45,6 +47,15 @@ def prefix_tree(vocabulary: Vocabulary, text: Symbols, names: Places) -> list[Le
     last = np.cumsum([len(branch.at) for branch in branches])
     parted = np.split(features, last[:-1])
     return [Level(part, *branch[1:]) for part, branch in zip(parted, branches, strict=True)]
+
+
+def _chain(vocabulary: Vocabulary, text: Symbols, name: int) -> list[Level]:
+    """The tree of one name, which has no branches."""
+    start, length = int(text.starts[name]), int(text.lengths[name])
+    features = vocabulary.longest(text, np.arange(start, start + length))
+    first, none = np.zeros(1, np.intp), np.zeros(0, np.intp)
+    inner = [Level(features[d : d + 1], first, none, none) for d in range(length - 1)]
+    return [*inner, Level(features[-1:], first, first, first)] if length else []
 
 
 class _Branches(NamedTuple):
@@ -77,6 +88,8 @@ def _branches(text: Symbols, names: Places) -> Iterator[_Branches]:
 
 def by_beginning(text: Symbols) -> Places:
     """(N,) the names in an order in which those stand together that begin alike."""
+    if len(text.starts) == 1:
+        return np.zeros(1, np.intp)
     key = np.zeros(len(text.starts), np.uint64)
     for place in range(SORTED_BY):
         within = np.minimum(text.starts + place, text.codes.size - 1)

@@ -1,0 +1,163 @@
+"""The tree of a batch's prefixes, against each name read alone."""
+
+from collections.abc import Sequence
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.prefixes import SORTED_BY, Level, Places, by_beginning, prefix_tree
+from model.text import normalise
+from model.vocabulary import Vocabulary
+
+ALPHABET = "abcšπж田\u0301' ա"  # a and ա have one low byte
+SHORT = SORTED_BY - 2  # with both marks no more than names are sorted by
+WORDS = st.lists(st.text(ALPHABET, max_size=12).map(normalise), max_size=15)
+SHORT_WORDS = st.lists(st.text("abc田\u0301", max_size=SHORT), max_size=15)
+VOCABULARIES = st.builds(
+    Vocabulary.fit, WORDS, order=st.integers(1, 4), marks=st.booleans(), min_count=st.integers(1, 2)
+)
+
+
+def tree_of(
+    vocabulary: Vocabulary, names: Sequence[str], order: Places | None = None
+) -> list[Level]:
+    text = vocabulary.flatten(names)
+    return prefix_tree(vocabulary, text, by_beginning(text) if order is None else order)
+
+
+def path(tree: Sequence[Level], level: int, node: int) -> list[int]:
+    """The features of the prefix that a node of a level is, the first step first."""
+    features = []
+    for above in reversed(tree[: level + 1]):
+        features.append(int(above.features[node]))
+        node = int(above.parents[node])
+    return features[::-1]
+
+
+def alone(vocabulary: Vocabulary, name: str) -> list[int]:
+    """The longest n-gram at each step of a name that is read by itself."""
+    text = vocabulary.flatten([name])
+    return [int(feature) for feature in vocabulary.longest(text, text.steps())]
+
+
+def spelled(tree: Sequence[Level]) -> dict[int, list[int]]:
+    """What the tree has for each name that ends in it, by its place in the order given."""
+    ends: dict[int, list[int]] = {}
+    for d, level in enumerate(tree):
+        for name, node in zip(level.names.tolist(), level.ends.tolist(), strict=True):
+            assert name not in ends, "a name ends once"
+            ends[name] = path(tree, d, node)
+    return ends
+
+
+def nodes(tree: Sequence[Level]) -> int:
+    return sum(len(level.features) for level in tree)
+
+
+def prefixes(vocabulary: Vocabulary, names: Sequence[str]) -> set[str]:
+    """Distinct ones; a START mark is one of them, an END mark makes another."""
+    marked = [f"\x02{name}\x03" if vocabulary.marks else name for name in names]
+    return {name[:t] for name in marked for t in range(1, len(name) + 1)}
+
+
+@given(VOCABULARIES, WORDS, st.randoms(use_true_random=False))
+def test_walking_up_from_its_end_spells_each_name(
+    vocabulary: Vocabulary, names: list[str], random: Random
+) -> None:
+    shuffled = list(range(len(names)))
+    random.shuffle(shuffled)
+    for order in (by_beginning(vocabulary.flatten(names)), np.array(shuffled, np.intp)):
+        ends = spelled(tree_of(vocabulary, names, order))
+        for place, name in enumerate(order.tolist()):
+            # An empty name without marks ends nowhere.
+            assert ends.pop(place, []) == alone(vocabulary, names[name])
+        assert not ends
+
+
+@given(VOCABULARIES, WORDS)
+def test_a_level_follows_from_the_one_above(vocabulary: Vocabulary, names: list[str]) -> None:
+    above = 1
+    for level in tree_of(vocabulary, names):
+        n = len(level.features)
+        assert level.features.shape == level.parents.shape == (n,)
+        assert level.names.shape == level.ends.shape
+        assert n > 0
+        assert set(level.parents.tolist()) <= set(range(above))
+        assert set(level.ends.tolist()) <= set(range(n))
+        above = n
+
+
+@given(VOCABULARIES, SHORT_WORDS)
+def test_short_names_have_a_node_for_each_distinct_prefix(
+    vocabulary: Vocabulary, names: list[str]
+) -> None:
+    assert nodes(tree_of(vocabulary, names)) == len(prefixes(vocabulary, names))
+
+
+@given(VOCABULARIES, WORDS)
+def test_there_is_never_a_prefix_too_few_nor_more_nodes_than_steps(
+    vocabulary: Vocabulary, names: list[str]
+) -> None:
+    steps = int(vocabulary.flatten(names).lengths.sum())
+    assert len(prefixes(vocabulary, names)) <= nodes(tree_of(vocabulary, names)) <= steps
+
+
+@pytest.mark.parametrize("marks", [True, False])
+def test_equal_names_cost_nothing(marks: bool) -> None:
+    names = ["papadopoulos-the-elder", "li", "田中"]
+    vocabulary = Vocabulary.fit(names, marks=marks, min_count=1)
+    once, thrice = tree_of(vocabulary, names), tree_of(vocabulary, names * 3)
+    assert nodes(thrice) == nodes(once)
+    ends = spelled(thrice)
+    assert sorted(ends) == list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("marks", "counts", "ended"),
+    [(False, [1, 1, 2], [1, 1, 2]), (True, [1, 1, 2, 3, 2], [0, 0, 1, 1, 2])],
+)
+def test_a_name_that_another_begins_with(marks: bool, counts: list[int], ended: list[int]) -> None:
+    names = ["ab", "abc", "a", "abd"]
+    tree = tree_of(Vocabulary.fit(names, marks=marks, min_count=1), names)
+    assert [len(level.features) for level in tree] == counts
+    assert [len(level.names) for level in tree] == ended
+
+
+@pytest.mark.parametrize("marks", [True, False])
+def test_no_names_and_empty_names(marks: bool) -> None:
+    vocabulary = Vocabulary.fit(["ab"], marks=marks, min_count=1)
+    assert tree_of(vocabulary, []) == []
+    tree = tree_of(vocabulary, ["", ""])
+    assert [level.names.size for level in tree] == ([0, 2] if marks else [])
+    assert nodes(tree) == (2 if marks else 0)
+    mixed = spelled(tree_of(vocabulary, ["", "b", ""], np.arange(3)))
+    assert sorted(mixed) == ([0, 1, 2] if marks else [1])
+
+
+def test_a_name_of_one_symbol() -> None:
+    vocabulary = Vocabulary(1, False, (), ("a",))
+    [level] = tree_of(vocabulary, ["a"])
+    assert [column.tolist() for column in level] == [[2], [0], [0], [0]]
+
+
+def test_characters_with_one_low_byte_stay_apart() -> None:
+    vocabulary = Vocabulary.fit(["a", "ա", "š"], order=1, marks=False, min_count=1)
+    names = ["ab", "աb", "a", "ա"]
+    ends = spelled(tree_of(vocabulary, names, np.arange(4)))
+    assert ends == {i: alone(vocabulary, name) for i, name in enumerate(names)}
+    assert ends[0] != ends[1]
+
+
+@given(st.lists(st.text(ALPHABET, max_size=12), max_size=15), st.booleans())
+def test_the_order_is_a_permutation_that_brings_equal_beginnings_together(
+    names: list[str], marks: bool
+) -> None:
+    order = by_beginning(Vocabulary(1, marks, (), ()).flatten(names)).tolist()
+    assert sorted(order) == list(range(len(names)))
+    within = SORTED_BY - marks
+    keys = [[ord(c) & 0xFF for c in names[i][:within]] for i in order]
+    groups = [key for key, before in zip(keys, [None, *keys], strict=False) if key != before]
+    assert len(groups) == len({tuple(key) for key in keys})
