@@ -84,7 +84,8 @@ class Batches:
         longest = [int(self.lengths[rows].max()) for rows in batches]
         sent = torch.cat(list(batches)).to(self.ids.device).split([*map(len, batches)])
         for rows, steps in zip(sent, longest, strict=True):
-            yield self.ids[rows, self.ids.shape[1] - steps :], self.targets[rows]
+            begun = self.ids.shape[1] - steps
+            yield self.ids.index_select(0, rows)[:, begun:], self.targets.index_select(0, rows)
 
 
 def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:

@@ -3,7 +3,6 @@
 Shapes: B batch, T steps, G n-gram order, F features, C languages.
 """
 
-from concurrent.futures import Executor
 from functools import reduce
 
 import torch
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 from model.rnn import RNN
 from pipeline.batches import corrupt, drop
 from pipeline.recipe import Recipe
+from pipeline.threads import LoneThreads
 
 
 class Gradient:
@@ -22,8 +22,8 @@ class Gradient:
     so a seed and the number of parts decide every bit.
     """
 
-    def __init__(self, recipe: Recipe, pool: Executor, parts: int) -> None:
-        self._recipe, self._pool = recipe, pool
+    def __init__(self, recipe: Recipe, threads: LoneThreads, parts: int) -> None:
+        self._recipe, self._threads = recipe, threads
         self._generators = [
             torch.Generator().manual_seed(parts * recipe.seed + part) for part in range(parts)
         ]
@@ -41,7 +41,7 @@ class Gradient:
             return loss.detach(), *torch.autograd.grad(loss, parameters)
 
         shards = (ids.tensor_split(parts), targets.tensor_split(parts), self._generators[:parts])
-        sums = zip(*self._pool.map(part, *shards), strict=True)
+        sums = zip(*self._threads.map(part, *shards), strict=True)
         loss: Tensor
         loss, *gradients = [reduce(Tensor.add_, shares) for shares in sums]
         for parameter, gradient in zip(parameters, gradients, strict=True):

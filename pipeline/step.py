@@ -6,9 +6,6 @@ occur are gathered, and neither the gradient nor the optimiser touches the other
 Shapes: B batch, T steps, G n-gram order, F features, n rows of one step, C languages.
 """
 
-from collections import deque
-from concurrent.futures import Executor
-
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
@@ -19,10 +16,11 @@ from model.rnn import RNN
 from pipeline.gradient import Gradient
 from pipeline.recipe import Recipe
 from pipeline.rows import RowAdam
+from pipeline.threads import LoneThreads
 
 
 class Step:
-    """Updates of a network, as many as its schedule has, by threads of their own.
+    """Updates of a network, as many as its schedule has.
 
     `settle` has to be called before the network is used.
     """
@@ -34,13 +32,13 @@ class Step:
         recipe: Recipe,
         *,
         updates: int,
-        pool: Executor,
+        threads: LoneThreads,
         parts: int,
     ) -> None:
         """`fallback` (F,) is the vocabulary's; the work of an update is split in so many parts."""
         self._rnn, self._fallback, self._recipe = rnn, fallback, recipe
-        self._pool, self._parts = pool, parts
-        self._gradient = Gradient(recipe, pool, parts)
+        self._threads, self._parts = threads, parts
+        self._gradient = Gradient(recipe, threads, parts)
         self._rows = RowAdam(rnn.U.detach(), recipe.weight_decay, recipe.epsilon)
         self._optimiser = AdamW(
             [rnn.W, rnn.V],
@@ -95,7 +93,7 @@ class Step:
         def read(rows: Tensor, values: Tensor) -> None:
             self._rows.read(rows, self._update, rate, values)
 
-        deque(self._pool.map(read, self._split(rows), self._split(values)), 0)
+        self._threads.map(read, self._split(rows), self._split(values))
         return values
 
     def _write(self, rows: Tensor, U: nn.Parameter, rate: float) -> None:
@@ -105,8 +103,7 @@ class Step:
         def write(rows: Tensor, values: Tensor, gradient: Tensor) -> None:
             self._rows.write(rows, values, gradient, self._update, rate)
 
-        shards = map(self._split, (rows, U.detach(), U.grad))
-        deque(self._pool.map(write, *shards), 0)
+        self._threads.map(write, *map(self._split, (rows, U.detach(), U.grad)))
 
     def _split(self, rows: Tensor) -> tuple[Tensor, ...]:
         return rows.tensor_split(self._parts)

@@ -8,7 +8,7 @@ two halves of a batch 1.4.
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -16,18 +16,36 @@ X = TypeVar("X")
 Y = TypeVar("Y")
 
 
+class LoneThreads:
+    """Threads that share no product: the one that asks, and others; `count` in all."""
+
+    def __init__(self, others: ThreadPoolExecutor, count: int) -> None:
+        self._others, self.count = others, count
+
+    def map(self, work: Callable[..., Y], *arguments: Iterable[Any]) -> list[Y]:
+        """The results of `work` on each set of arguments, in order; the asking thread does one.
+
+        What there is but one of never leaves it: to wake another takes as long as a small product.
+        """
+        mine, *theirs = zip(*arguments, strict=True)
+        results = [self._others.submit(work, *each) for each in theirs]
+        return [work(*mine), *(result.result() for result in results)]
+
+
 @contextmanager
-def lone_threads() -> Iterator[ThreadPoolExecutor]:
+def lone_threads() -> Iterator[LoneThreads]:
     """As many threads as torch would share a product over, each of which shares none."""
-    threads = torch.get_num_threads()
+    count = torch.get_num_threads()
+    others = max(1, count - 1)
     try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield pool
+        torch.set_num_threads(1)
+        with ThreadPoolExecutor(others, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield LoneThreads(pool, count)
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(count)
 
 
 def side_by_side(work: Callable[[X], Y], items: Iterable[X]) -> list[Y]:
     """The results of `work` on each item, a lone thread an item, in the order of the items."""
-    with lone_threads() as pool:
-        return list(pool.map(work, items))
+    with lone_threads() as threads:
+        return threads.map(work, items)

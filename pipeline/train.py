@@ -22,8 +22,8 @@ from pipeline.recipe import Recipe
 from pipeline.step import Step
 from pipeline.threads import lone_threads
 
-LEAST_PART = 64
-"""Names of a batch that are worth a thread of their own."""
+LEAST_PART = 64 * 256**2
+"""Names of a batch times H² that are worth a thread of their own."""
 
 Floats = NDArray[np.float32]
 
@@ -81,14 +81,14 @@ def train(
     epochs = recipe.epochs_of(len(batches))
     curve: list[Epoch] = []
     best = Epoch(0, epochs, np.inf, np.inf, 0.0)
-    with lone_threads() as pool:
+    with lone_threads() as threads:
         step: Step | GraphStep
         updates = epochs * len(batches)
         if on.type == "cuda":
             step = GraphStep(rnn, fallback, recipe, updates)
         else:
-            parts = parts_of(recipe.batch)
-            step = Step(rnn, fallback, recipe, updates=updates, pool=pool, parts=parts)
+            parts = parts_of(recipe, threads.count)
+            step = Step(rnn, fallback, recipe, updates=updates, threads=threads, parts=parts)
         for number in range(1, epochs + 1):
             total = torch.zeros((), device=on)  # summed there, so that no step waits for it
             for ids, targets in batches.shuffled(order):
@@ -120,9 +120,9 @@ def train(
     return Trained(W, np.ascontiguousarray(U.T), V, temperature, curve)
 
 
-def parts_of(batch: int) -> int:
-    """In how many parts a batch is worked out on a CPU: one a core, if they are large enough."""
-    return max(1, min(torch.get_num_threads(), batch // LEAST_PART))
+def parts_of(recipe: Recipe, threads: int) -> int:
+    """In how many parts a batch is worked out on a CPU: one a thread, if they are large enough."""
+    return max(1, min(threads, recipe.batch * recipe.hidden**2 // LEAST_PART))
 
 
 @torch.no_grad()

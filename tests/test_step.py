@@ -1,6 +1,5 @@
 """Updates by rows against torch's dense optimisers."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from pipeline.gradient import loss_of
 from pipeline.recipe import Recipe
 from pipeline.rows import FORGETTING, RowAdam
 from pipeline.step import Step
+from pipeline.threads import lone_threads
 
 NAMES = [
     "kowalski",
@@ -99,8 +99,8 @@ def test_an_update_is_that_of_the_whole_network(parts: int) -> None:
     batches = Batches(EXAMPLES, VOCABULARY, PLAIN.batch, torch.device("cpu"))
     updates = 5 * len(batches)
     plain = DenseStep(dense, FALLBACK, PLAIN, updates)
-    with ThreadPoolExecutor(parts) as pool:
-        step = Step(sparse, FALLBACK, PLAIN, updates=updates, pool=pool, parts=parts)
+    with lone_threads() as threads:
+        step = Step(sparse, FALLBACK, PLAIN, updates=updates, threads=threads, parts=parts)
         for _ in range(5):
             for batch in batches.shuffled(torch.Generator().manual_seed(0)):
                 torch.testing.assert_close(step.take(*batch), plain.take(*batch))
@@ -113,9 +113,9 @@ def test_what_a_batch_does_not_show_only_decays() -> None:
     rnn = RNN(len(VOCABULARY), 8, 3)
     before = rnn.U.detach().clone()
     ids, targets = next(iter(Batches(EXAMPLES, VOCABULARY, 1, torch.device("cpu"))))
-    with ThreadPoolExecutor(1) as pool:
+    with lone_threads() as threads:
         step = Step(
-            rnn, FALLBACK, replace(PLAIN, weight_decay=100), updates=100, pool=pool, parts=1
+            rnn, FALLBACK, replace(PLAIN, weight_decay=100), updates=100, threads=threads, parts=1
         )
         step.take(ids, targets)
     step.settle()

@@ -1,5 +1,4 @@
 import dataclasses
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from model.vocabulary import Vocabulary
 from pipeline.batches import Batches, Examples, corrupt, drop
 from pipeline.gradient import Gradient, loss_of
 from pipeline.recipe import LEAST_EPOCHS, LEAST_UPDATES, Recipe
+from pipeline.threads import lone_threads
 from pipeline.train import Epoch, Trained, choose_device, fit_temperature, train
 
 RECIPE = Recipe(hidden=16, batch=4, epochs=6, learning_rate=0.02)
@@ -104,8 +104,8 @@ def test_the_gradient_of_a_batch_does_not_depend_on_how_it_is_parted() -> None:
         results = []
         for parts in (1, 3):
             rnn = RNN(len(vocabulary), 16, 2)
-            with ThreadPoolExecutor(parts) as pool:
-                gradient = Gradient(whole, pool, parts)
+            with lone_threads() as threads:
+                gradient = Gradient(whole, threads, parts)
                 loss = gradient.take(rnn, fallback, ids[:names], targets[:names])
             results.append([loss, rnn.W.grad, rnn.U.grad, rnn.V.grad])
         for one, three in zip(*results, strict=True):
