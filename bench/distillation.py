@@ -18,7 +18,7 @@ from bench.peers import Floats, Score
 from bench.report import Row, Table
 from model.artifact import Language
 from model.vocabulary import Vocabulary
-from pipeline.batches import examples
+from pipeline.batches import examples, rows
 from pipeline.distil import as_classifier, convene, lesson, teachers
 from pipeline.evaluate import evaluate
 from pipeline.recipe import Recipe
@@ -61,7 +61,7 @@ def models(
     training: NameTable, validation: NameTable, codes: list[str], recipe: Recipe
 ) -> Iterator[tuple[str, Score]]:
     """The members, the committee, the pupil; each gives probabilities (N, C) of names (N)."""
-    known, held_out = examples(training, codes), examples(validation, codes)
+    known, held_out = examples(training, codes), rows(validation, codes)
     words = Vocabulary.fit(
         known.names, order=recipe.ngrams, min_count=recipe.min_count, most=recipe.features
     )

@@ -18,7 +18,7 @@ from sklearn.naive_bayes import MultinomialNB
 from model.artifact import Language
 from model.symbols import END, START
 from model.vocabulary import Vocabulary
-from pipeline.batches import Examples, examples
+from pipeline.batches import Examples, examples, rows
 from pipeline.distil import as_classifier, distil
 from pipeline.evaluate import LEAST_PROBABILITY, Evaluation, evaluate
 from pipeline.recipe import Recipe
@@ -66,7 +66,7 @@ def measure(peer: Peer, sides: Sides) -> Measured:
     """Fit a peer on two sides and judge it on the third, row by row."""
     codes = sorted(set(sides.training.language))
     start = perf_counter()
-    predictor = peer.fit(examples(sides.training, codes), examples(sides.validation, codes))
+    predictor = peer.fit(examples(sides.training, codes), rows(sides.validation, codes))
     seconds = perf_counter() - start
     names, languages = sides.test.name, [Language(code, code) for code in codes]
     quality = evaluate(names, sides.test.language, predictor.probabilities(names), languages)

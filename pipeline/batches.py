@@ -21,7 +21,8 @@ Floats = NDArray[np.float32]
 class Examples(NamedTuple):
     """Normalised names, and how records or a committee's belief divide each over the languages.
 
-    Names are distinct, but for a pupil's, who reads some of them more than once.
+    Names to train on are distinct, but for a pupil's, who reads some of them more than once. Those
+    to validate on are the rows of a table, as they are when a model is judged.
     """
 
     names: Sequence[str]
@@ -42,6 +43,14 @@ def examples(table: NameTable, codes: Sequence[str]) -> Examples:
     for i in rows:
         counts[place[table.name[i]], column[table.language[i]]] += table.count[i]
     return Examples(names, counts / counts.sum(axis=1, keepdims=True))
+
+
+def rows(table: NameTable, codes: Sequence[str]) -> Examples:
+    """A table's rows in the languages `codes`, each a name with the one language it stands for."""
+    column = {code: c for c, code in enumerate(codes)}
+    kept = [i for i, language in enumerate(table.language) if language in column]
+    classes = [column[table.language[i]] for i in kept]
+    return Examples([table.name[i] for i in kept], np.eye(len(codes), dtype=np.float32)[classes])
 
 
 class Batches:

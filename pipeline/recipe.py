@@ -6,7 +6,7 @@ from typing import Self
 LEAST_EPOCHS, LEAST_UPDATES = 8, 1000
 """Unless the recipe says otherwise: small data is read more often, until these are the updates."""
 
-LESSONS = 6
+LESSONS = 8
 """Passes of the pupil over what its teachers believe; never more than they had over the names."""
 
 

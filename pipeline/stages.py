@@ -17,7 +17,7 @@ from model.classifier import Classifier
 from model.vocabulary import Vocabulary
 from pipeline import clean as cleaning
 from pipeline import split as splitting
-from pipeline.batches import examples
+from pipeline.batches import examples, rows
 from pipeline.calibrate import calibrate
 from pipeline.config import IngestConfig, SplitConfig
 from pipeline.distil import RELIEF, distil
@@ -117,7 +117,7 @@ def train(
     words = Vocabulary.from_dict(read_json(vocabulary / "vocabulary.json"))
     trained = distil(
         examples(table, codes),
-        examples(held_out, codes),
+        rows(held_out, codes),
         words,
         recipe,
         device=device,

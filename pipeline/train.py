@@ -39,7 +39,7 @@ class Epoch(NamedTuple):
     validation_loss: float
     """At the temperature that is best for these names: the model will be served at it."""
     validation_accuracy: float
-    """Share of validation names whose most probable language is one that they carry."""
+    """Share of validation rows whose language is the most probable one."""
     network: str = "the network"
     """Which one it is of, where several are trained."""
 
