@@ -1,4 +1,4 @@
-"""`python -m bench [inference|bulk|training|device] [--data FILE] [--json DIR]`."""
+"""`python -m bench [inference|bulk|training|profile|device] [--data FILE] [--json DIR]`."""
 
 import argparse
 import os
@@ -13,8 +13,8 @@ from bench.report import Table, machine, write_json
 from pipeline.process import settle
 from pipeline.table import NameTable
 
-SUITES = ("inference", "bulk", "training")
-"""Training is the last, because it settles the whole process for itself."""
+SUITES = ("inference", "bulk", "training", "profile")
+"""Those of training come last, because they settle the whole process for themselves."""
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def tables(suite: str, names: NameTable) -> Iterator[Table]:
     """Run a suite; each table comes as soon as it is measured."""
     # Threads of torch that wait must not spin while NumPy is measured; to be said before it loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    if suite == "training":
+    if suite in ("training", "profile"):
         settle()
     measure: Callable[[NameTable], Iterator[Table]] = import_module(f"bench.{suite}").measure
     return measure(names)

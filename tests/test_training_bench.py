@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from bench import report
+from bench import profile, report
 from bench.article import Loop, Vectorized, Weights, labels, one_hots
 from bench.child import Task, in_child
 from bench.growth import Cost
@@ -197,3 +197,15 @@ def test_what_would_take_too_long_is_extrapolated(table: NameTable) -> None:
     rows = growth.rows[:3]
     assert [row["run"] for row in rows] == ["one epoch", "extrapolated", "extrapolated"]
     assert float(rows[2]["epoch s"]) == pytest.approx(100 * float(rows[0]["epoch s"]))
+
+
+def test_the_parts_of_a_step_are_measured(
+    table: NameTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "RUNS", 1)
+    monkeypatch.setattr(profile, "STEPS", 1)
+
+    (parts,) = profile.measure(table)
+
+    assert "a whole step, threads: 1" in [row["part"] for row in parts.rows]
+    assert all(0 < float(row["min"]) <= float(row["ms"]) for row in parts.rows)
