@@ -11,16 +11,18 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from model.lookup import Ids
-from model.symbols import Integers, Symbols
+from model.symbols import START, Integers, Symbols
 from model.vocabulary import Vocabulary
 
 Places = NDArray[np.intp]
 
 SORTED_BY = 8
-"""Symbols by which names are sorted; those that part later than this may miss a shared state."""
+"""Symbols by which names are sorted, each by its low byte, as many as a whole number has bytes. Of
+names that part later, or only in other bytes, some may miss a shared state."""
 
 
 class Level(NamedTuple):
@@ -90,9 +92,8 @@ def by_beginning(text: Symbols) -> Places:
     """(N,) the names in an order in which those stand together that begin alike."""
     if len(text.starts) == 1:
         return np.zeros(1, np.intp)
-    key = np.zeros(len(text.starts), np.uint64)
-    for place in range(SORTED_BY):
-        within = np.minimum(text.starts + place, text.codes.size - 1)
-        byte = np.where(place < text.lengths, text.codes[within] & 0xFF, 0)
-        key = (key << np.uint64(8)) | byte.astype(np.uint64)
-    return np.argsort(key)
+    low = np.zeros(text.codes.size + SORTED_BY + 1, np.uint8)
+    low[: text.codes.size] = text.codes & 0xFF
+    after_mark = text.starts + (text.codes[text.starts] == ord(START))
+    beginnings = sliding_window_view(low, SORTED_BY)[after_mark]  # (N, SORTED_BY)
+    return np.argsort(beginnings.view(">u8").ravel().astype(np.uint64))

@@ -21,12 +21,12 @@ _HYPHENS = "\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u05be\u1806\ufe58\u
 _UNIFIED = dict.fromkeys(_APOSTROPHES, "'") | dict.fromkeys(_HYPHENS, "-")
 _VARIANT = re.compile(f"[{_APOSTROPHES}{_HYPHENS}]")
 # Controls, zero-width and bidirectional marks, variation selectors, lone surrogates.
-_INVISIBLE = re.compile(
-    "[\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u061c\u180e\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+_INVISIBLE = (
+    "\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u061c\u180e\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ud800-\udfff"
 )
-_WIDE = re.compile(r"[^\S\n ][^\S\n]*| [^\S\n]+")  # all white space but one space, or a line's end
-_AROUND = re.compile(r"^ | $", re.MULTILINE)
+_SPACES = "\t\u000b\u000c\r\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_ODD = re.compile(f"([{_SPACES}])|[{_INVISIBLE}{_APOSTROPHES}{_HYPHENS}]")
 
 
 def normalise(name: str) -> str:
@@ -48,18 +48,22 @@ def normalise_all(names: Sequence[str]) -> list[str]:
     if lines.count("\n") >= len(names):  # a name has a line break of its own
         lines = "\n".join(name.replace("\n", " ") for name in names)
     lines = lines.casefold() if lines.isascii() else _decompose(lines)
-    lines = _INVISIBLE.sub("", _unify(lines))
-    return _AROUND.sub("", _WIDE.sub(" ", lines)).split("\n")[: len(names)]
+    lines = _ODD.sub(_tidy, lines)
+    while "  " in lines:
+        lines = lines.replace("  ", " ")
+    lines = lines.replace("\n ", "\n").replace(" \n", "\n").strip(" ")
+    return lines.split("\n")[: len(names)]
 
 
 def _decompose(text: str) -> str:
     # Unified first: NFKD would turn ´ into a space and a combining accent.
-    text = unicodedata.normalize("NFKD", _unify(text)).casefold()
-    return unicodedata.normalize("NFKD", text)
+    text = _VARIANT.sub(_tidy, text)
+    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
 
 
-def _unify(text: str) -> str:
-    return _VARIANT.sub(lambda match: _UNIFIED[match[0]], text)
+def _tidy(match: re.Match[str]) -> str:
+    """What an odd character becomes: a space, its usual variant, or nothing."""
+    return _UNIFIED.get(match[0], " " if match.lastindex else "")
 
 
 def script(character: str) -> str:

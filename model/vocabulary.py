@@ -87,13 +87,12 @@ class Vocabulary:
         at = text.steps()
         step = at - np.repeat(text.starts, text.lengths)
         alphabet = np.unique(text.codes[at])
-        digits = np.zeros(text.codes.size, np.uint64)
-        digits[at] = np.searchsorted(alphabet, text.codes[at]) + 1
-        base = _base(alphabet.size, order)
+        digit, base = _digits_of(alphabet), _base(alphabet.size, order)
         ranked: list[tuple[bool, int, int, str]] = []  # characters, then the others by count
         for length in range(1, order + 1):
             whole = at[step >= length - 1]
-            keys, counts = np.unique(_numbers(digits, whole, length, base), return_counts=True)
+            numbers = _numbers(digit, text.codes, whole, length, base)
+            keys, counts = np.unique(numbers, return_counts=True)
             kept = counts >= min_count
             ranked += [
                 (length > 1, -count, length, _spell(key, alphabet))
@@ -137,7 +136,7 @@ class Vocabulary:
         text = self.flatten(names)
         N, T = len(names), int(text.lengths.max(initial=0))
         at = text.steps()
-        numbers = _numbers(self._digits(text.codes), at, self.order, self._base)
+        numbers = _numbers(self._digit, text.codes, at, self.order, self._base)
         ids = np.zeros((N * T, self.order), np.int32)
         end = np.arange(1, N + 1) * T - (text.starts + text.lengths)  # left-padded
         place = at + np.repeat(end, text.lengths)
@@ -157,7 +156,7 @@ class Vocabulary:
 
         It stands for all that a step activates, since the shorter ones are its endings.
         """
-        numbers = _numbers(self._digits(text.codes), at, self.order, self._base)
+        numbers = _numbers(self._digit, text.codes, at, self.order, self._base)
         ids = self._lookup.find(numbers)
         for g in range(self.order - 1, 0, -1):
             (shorter,) = (ids == NOTHING).nonzero()
@@ -193,10 +192,7 @@ class Vocabulary:
 
     @cached_property
     def _digit(self) -> NDArray[np.uint64]:
-        """From code point to digit, and last the digit of all code points beyond."""
-        digit = np.zeros(int(self._alphabet.max(initial=0)) + 2, np.uint64)
-        digit[self._alphabet] = np.arange(1, self._alphabet.size + 1)
-        return digit
+        return _digits_of(self._alphabet)
 
     @cached_property
     def _lookup(self) -> Lookup:
@@ -205,9 +201,6 @@ class Vocabulary:
         numbers = [reduce(lambda n, c: n * base + digit[ord(c)], gram, 0) for gram in self.grams]
         first = len(self) - len(self.grams)
         return Lookup(np.array(numbers, np.uint64), np.arange(first, len(self), dtype=np.int32))
-
-    def _digits(self, codes: Codes) -> NDArray[np.uint64]:
-        return self._digit.take(codes, mode="clip")
 
     @cached_property
     def _id(self) -> dict[str, int]:
@@ -239,19 +232,26 @@ def _base(letters: int, order: int) -> int:
     return base
 
 
+def _digits_of(alphabet: Codes) -> NDArray[np.uint64]:
+    """From code point to digit, 0 for those not in the (sorted) alphabet and, last, beyond it."""
+    digit = np.zeros(int(alphabet.max(initial=0)) + 2, np.uint64)
+    digit[alphabet] = np.arange(1, alphabet.size + 1)
+    return digit
+
+
 def _numbers(
-    digits: NDArray[np.uint64], at: Integers, length: int, base: int
+    digit: NDArray[np.uint64], codes: Codes, at: Integers, length: int, base: int
 ) -> NDArray[np.uint64]:
-    """(n,) the `length` digits that end at each place, as one number.
+    """(n,) the digits of the `length` code points that end at each place, as one number.
 
-    Before the first name the last digits are read; there is a 0 between, so no n-gram is like them.
+    Before the first name the last ones are read; there is a 0 between, so no n-gram is like them.
 
-    >>> _numbers(np.array([1, 2, 0], np.uint64), np.array([1]), 2, 3)
+    >>> _numbers(_digits_of(np.array([97, 98])), np.array([97, 98, 0]), np.array([1]), 2, 3)
     array([5], dtype=uint64)
     """
-    numbers = digits[at]
+    numbers = digit.take(codes[at], mode="clip")
     for back in range(1, length):
-        numbers += digits[at - back] * np.uint64(base**back)
+        numbers += digit.take(codes[at - back], mode="clip") * np.uint64(base**back)
     return numbers
 
 
