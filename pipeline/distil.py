@@ -10,7 +10,7 @@ Shapes: N names, C languages.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,17 @@ from pipeline.spelling import SpellingModels
 from pipeline.threads import side_by_side
 from pipeline.train import Epoch, Trained, choose_device, fit_temperature, train
 
-SPELLING_SHARE = 0.3
-"""The spelling models' part of the committee's belief; the networks share the rest."""
+SPELLING_SHARE = 0.4
+"""The spelling models' part in the committee's belief, of its logarithm; the networks' mean has the
+rest. So a language that one side excludes is hardly believed …"""
+LEAST_BELIEF = 1e-3
+"""… but not wholly excluded: of each side's belief this is shared by all languages."""
 
 RELIEF = 0.2
 """How far the committee's belief is freed of the languages' shares, from 0 to 1 (Menon et al.,
 Long-tail learning via logit adjustment, 2021): small languages are answered more often."""
 
-LABEL_SHARE = 0.5
+LABEL_SHARE = 0.25
 """The labels' part of what the pupil is taught of a training name; the committee has the rest."""
 
 READINGS = 2
@@ -61,9 +64,14 @@ class Committee(NamedTuple):
         """(N, C) the committee's probabilities of normalised names."""
         spelled = softmax(self.spelling.logits(names) / self.spelling_temperature, axis=1)
         network = np.mean([each.probabilities(names) for each in self.networks], axis=0)
-        mixed = (1 - SPELLING_SHARE) * network + SPELLING_SHARE * spelled
-        logits = np.log(mixed) / self.temperature - self.relief * self.spelling.log_prior
+        mixed = (1 - SPELLING_SHARE) * _log(network) + SPELLING_SHARE * _log(spelled)
+        logits = mixed / self.temperature - self.relief * self.spelling.log_prior
         return np.asarray(softmax(logits, axis=1), np.float32)
+
+
+def _log(p: NDArray[Any]) -> NDArray[np.float64]:
+    """The logarithms of probabilities (N, C), none of which is taken to be quite 0."""
+    return np.asarray(np.log((1 - LEAST_BELIEF) * p + LEAST_BELIEF / p.shape[1]), np.float64)
 
 
 def distil(
