@@ -9,7 +9,7 @@ from test_train import HELD_OUT, TRAINING
 
 from model.vocabulary import Vocabulary
 from pipeline.batches import Examples
-from pipeline.distil import READINGS, RELIEF, as_classifier, convene, distil, lesson
+from pipeline.distil import LABEL_SHARE, READINGS, RELIEF, as_classifier, convene, distil, lesson
 from pipeline.recipe import LESSONS, Recipe
 from pipeline.train import Epoch, Trained, train
 
@@ -64,8 +64,9 @@ def test_a_committee_is_one_voice_of_several() -> None:
     N = len(TRAINING.names)
     assert list(taught.names[: READINGS * N]) == [*TRAINING.names] * READINGS
     assert not set(taught.names[READINGS * N :]) & set(TRAINING.names)
-    # Half the label, half the belief, on training names; on the others the belief alone.
-    expected = (TRAINING.targets + committee.believe(TRAINING.names)) / 2
+    # Label and belief on training names; on the others the belief alone.
+    believed = committee.believe(TRAINING.names)
+    expected = LABEL_SHARE * TRAINING.targets + (1 - LABEL_SHARE) * believed
     np.testing.assert_allclose(taught.targets[:N], expected, rtol=1e-5)
     np.testing.assert_allclose(
         taught.targets[READINGS * N :], committee.believe(taught.names[READINGS * N :]), rtol=1e-4
