@@ -239,16 +239,24 @@ class Classifier:
     def _last_states(self, tree: Sequence[Level], n: int) -> Floats:
         """h_T (n, H) of the n names of a tree."""
         last = np.zeros((n, self._W.shape[0]), np.float32)
+        if n == 1:
+            last[0] = self._last_state(tree)
+            return last
         h = last[:1]  # h_0
         for level in tree:
             h = self._next_states(h, level.parents, level.features)
             last[level.names] = h[level.ends]
         return last
 
+    def _last_state(self, tree: Sequence[Level]) -> Floats:
+        """h_T (H,) of the one name of a tree, in as few calls as can be: they are what it costs."""
+        h = np.zeros(self._W.shape[0], np.float32)
+        for level in tree:
+            h = np.tanh(h @ self._W + self._sums[level.features[0]])
+        return h
+
     def _next_states(self, h: Floats, parents: Places, columns: Ids) -> Floats:
         """tanh(W h + U x) (n, H) of n nodes, block by block so that a block stays in the cache."""
-        if len(parents) == 1:  # half the calls, where calls are what costs
-            return np.asarray(np.tanh(h[parents] @ self._W + self._sums[columns]))
         states = np.empty((len(parents), self._W.shape[0]), np.float32)
         for start in range(0, len(parents), BLOCK):
             block = slice(start, start + BLOCK)
