@@ -63,7 +63,7 @@ class Classifier:
         # Transposed once: a batch holds records as rows, so h W' and gathered columns of U.
         self._W = np.ascontiguousarray(artifact.W.T, np.float32)  # (H, H)
         # U x_t in one row: the column of the longest n-gram and those of all its endings.
-        self._sums = np.ascontiguousarray(artifact.U.T, np.float32)  # (F, H)
+        self._sums = np.array(artifact.U.T, np.float32, order="C")  # (F, H), always a copy
         self._sums[NOTHING] = 0.0
         ending = artifact.vocabulary.ending
         for grams in artifact.vocabulary.by_length:

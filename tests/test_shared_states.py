@@ -1,6 +1,7 @@
 """Names scored together, in parts, chunks and blocks, against the reference one by one."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -122,3 +123,12 @@ def test_an_error_in_a_thread_reaches_the_caller() -> None:
     classifier = Classifier(random_model(Vocabulary(1, False, (), ("a",))))
     with pytest.raises(TypeError, match="NoneType"):
         classifier.probabilities(["a"] * 20 + [None])  # type: ignore[list-item]
+
+
+def test_a_model_is_left_as_it_is() -> None:
+    model = random_model(Vocabulary(2, False, (), ("a", "b", "ab")))
+    by_features = np.ascontiguousarray(model.U.T)
+    model = replace(model, U=by_features.T)  # laid out as the classifier wants it
+    before = model.U.copy()
+    Classifier(model)
+    np.testing.assert_array_equal(model.U, before)
