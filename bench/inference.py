@@ -21,7 +21,7 @@ from bench.report import (
     ceiling_note,
     in_turns,
 )
-from bench.scoring import HIDDEN, Names, calibrated, random_classifier, states, steps, trees
+from bench.scoring import HIDDEN, Names, calibrated, encoded, random_classifier, states, steps
 from model.classifier import Classifier
 from model.text import normalise_all
 from pipeline.table import NameTable
@@ -113,7 +113,7 @@ def sides(
         few = names[:most]
         yield Side("ours", B, classifier.probabilities, few)
         yield Side("ours, random strings", B, classifier.probabilities, strings[:most])
-        yield Side("encoding to a tree", B, lambda batch: list(trees(words, batch)), few)
+        yield Side("encoding to a tree", B, lambda batch: list(encoded(words, batch)), few)
         yield Side("encoding to ids", B, lambda batch: words.encode(normalise_all(batch)), few)
         for who, work in others.items():
             yield Side(who, B, work, few)

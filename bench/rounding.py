@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from bench.report import Rate, Row, Table, in_turns
 from bench.scoring import HIDDEN, Floats, Names, unshared
-from model.classifier import BLOCK, Classifier
+from model.classifier import Classifier
+from model.states import BLOCK
 from pipeline.cli_models import find
 
 TIMES = 200

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.artifact import Artifact, Language
-from model.classifier import CHUNK, LEAST_PART, MOST_PART, Classifier
-from model.prefixes import Level, by_beginning, prefix_tree
+from model.classifier import LEAST_PART, MOST_PART, Classifier
+from model.prefixes import Level, prefix_tree, trees
 from model.text import normalise_all
 from model.threads import parts
 from model.vocabulary import NOTHING, Vocabulary
@@ -46,18 +46,16 @@ def calibrated(classifier: Classifier, table: NameTable) -> Classifier:
     return Classifier(replace(classifier.artifact, **calibration._asdict()))
 
 
-def trees(vocabulary: Vocabulary, names: Names) -> Iterator[list[Level]]:
+def encoded(vocabulary: Vocabulary, names: Names) -> Iterator[list[Level]]:
     """The trees that a `Classifier` makes of names, one after the other: all that is encoding."""
     for part in parts(len(names), LEAST_PART, MOST_PART):
-        text = vocabulary.flatten(normalise_all(names[part.start : part.stop]))
-        order = by_beginning(text)
-        for start in range(0, len(order), CHUNK):
-            yield prefix_tree(vocabulary, text, order[start : start + CHUNK])
+        for _, tree in trees(vocabulary, normalise_all(names[part.start : part.stop])):
+            yield tree
 
 
 def states(vocabulary: Vocabulary, names: Names) -> int:
     """How many states are computed for names that are scored together."""
-    return sum(len(level.features) for tree in trees(vocabulary, names) for level in tree)
+    return sum(len(level.features) for tree in encoded(vocabulary, names) for level in tree)
 
 
 def prefixes(vocabulary: Vocabulary, names: Names) -> int:

@@ -1,6 +1,6 @@
 """Names in, honest answers out, with NumPy alone: what the service and the command line run.
 
-Shapes: N names, B names of one chunk, T steps, G n-gram order, H hidden, C languages.
+Shapes: N names, n names of one tree, H hidden, C languages.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,25 +16,18 @@ from model.artifact import Artifact, ArtifactError, Language, load
 from model.context import Context
 from model.evidence import Evidence, Neighbourhood
 from model.familiarity import Reading
-from model.lookup import Ids
-from model.prefixes import Level, Places, by_beginning, prefix_tree
+from model.prefixes import Level, Places, trees
+from model.states import States
 from model.text import normalise, normalise_all
 from model.threads import parts, side_by_side
 from model.trace import trace
 from model.verdict import Judgement, judge
-from model.vocabulary import NOTHING
 
 MAX_NAME_LENGTH = 100
 """The longest name that `check_name` lets through, in characters as sent."""
 
 LEAST_PART, MOST_PART = 1024, 2**19
 """Names that are sorted together, by one thread: enough to be worth it; not the whole world."""
-
-CHUNK = 8192
-"""Names whose prefixes make one tree."""
-
-BLOCK = 512
-"""States that are computed together: enough for BLAS, few enough for the cache."""
 
 COVERAGE = 0.9
 """How often the set of languages holds the true one, unless asked otherwise."""
@@ -60,14 +53,7 @@ class Classifier:
         self.evidence = evidence
         self.languages: tuple[Language, ...] = artifact.languages
         self.vocabulary = artifact.vocabulary
-        # Transposed once: a batch holds records as rows, so h W' and gathered columns of U.
-        self._W = np.ascontiguousarray(artifact.W.T, np.float32)  # (H, H)
-        # U x_t in one row: the column of the longest n-gram and those of all its endings.
-        self._sums = np.array(artifact.U.T, np.float32, order="C")  # (F, H), always a copy
-        self._sums[NOTHING] = 0.0
-        ending = artifact.vocabulary.ending
-        for grams in artifact.vocabulary.by_length:
-            self._sums[grams] += self._sums[ending[grams]]
+        self._states = States(artifact.W, artifact.U, artifact.vocabulary)
         self._V = np.ascontiguousarray(artifact.V.T / artifact.temperature, np.float32)  # (H, C)
 
     @classmethod
@@ -84,7 +70,7 @@ class Classifier:
 
     def embed(self, names: Sequence[str]) -> Floats:
         """h_T (N, H) of each name, in the order given."""
-        h = np.empty((len(names), self._W.shape[0]), np.float32)
+        h = np.empty((len(names), self._states.hidden), np.float32)
 
         def keep(rows: Places, tree: Sequence[Level], states: Floats) -> None:
             h[rows] = states
@@ -117,7 +103,7 @@ class Classifier:
         familiarity, conformal = self.artifact.familiarity, self.artifact.conformal
         if familiarity is None or conformal is None:
             raise ArtifactError("the model was never calibrated: it can give no verdict")
-        h = np.empty((len(names), self._W.shape[0]), np.float32)
+        h = np.empty((len(names), self._states.hidden), np.float32)
         reading = Reading.empty(len(names))
 
         def keep(rows: Places, tree: Sequence[Level], states: Floats) -> None:
@@ -227,44 +213,12 @@ class Classifier:
         """Call `visit` with rows (n,) of names, their tree and their h_T (n, H), from threads."""
 
         def read(part: range) -> None:
-            text = self.vocabulary.flatten(normalise_all(names[part.start : part.stop]))
-            order = by_beginning(text)
-            for start in range(0, len(order), CHUNK):
-                rows = order[start : start + CHUNK]
-                tree = prefix_tree(self.vocabulary, text, rows)
-                visit(part.start + rows, tree, self._last_states(tree, len(rows)))
+            for places, tree in trees(
+                self.vocabulary, normalise_all(names[part.start : part.stop])
+            ):
+                visit(part.start + places, tree, self._states.last(tree, len(places)))
 
         side_by_side(read, parts(len(names), LEAST_PART, MOST_PART))
-
-    def _last_states(self, tree: Sequence[Level], n: int) -> Floats:
-        """h_T (n, H) of the n names of a tree."""
-        last = np.zeros((n, self._W.shape[0]), np.float32)
-        if n == 1:
-            last[0] = self._last_state(tree)
-            return last
-        h = last[:1]  # h_0
-        for level in tree:
-            h = self._next_states(h, level.parents, level.features)
-            last[level.names] = h[level.ends]
-        return last
-
-    def _last_state(self, tree: Sequence[Level]) -> Floats:
-        """h_T (H,) of the one name of a tree, in as few calls as can be: they are what it costs."""
-        h = np.zeros(self._W.shape[0], np.float32)
-        for level in tree:
-            h = np.tanh(h @ self._W + self._sums[level.features[0]])
-        return h
-
-    def _next_states(self, h: Floats, parents: Places, columns: Ids) -> Floats:
-        """tanh(W h + U x) (n, H) of n nodes, block by block so that a block stays in the cache."""
-        states = np.empty((len(parents), self._W.shape[0]), np.float32)
-        for start in range(0, len(parents), BLOCK):
-            block = slice(start, start + BLOCK)
-            state = states[block]
-            np.matmul(h.take(parents[block], 0), self._W, out=state)
-            state += self._sums.take(columns[block], 0)
-            np.tanh(state, out=state)
-        return states
 
 
 def check_name(name: str) -> None:

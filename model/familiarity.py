@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.ngrams import NGramModel
-from model.prefixes import Level, prefix_tree
+from model.prefixes import Level, trees
 from model.vocabulary import UNKNOWN, Vocabulary
 
 SHARES = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -88,9 +88,7 @@ class Familiarity:
     ) -> Self:
         """From distinct normalised names; those of validation must not be among the training's."""
         bare = cls(NGramModel.fit(vocabulary, training), {})
-        text = vocabulary.flatten(validation)
-        tree = prefix_tree(vocabulary, text, np.arange(len(validation)))
-        total, symbols, script, _ = bare._sums(tree, len(validation))
+        total, symbols, script, _ = bare._sums_of(validation)
         scales = {
             name: Scale.fit(total[script == s], symbols[script == s])
             for s, name in enumerate(vocabulary.scripts, start=UNKNOWN + 1)
@@ -119,13 +117,14 @@ class Familiarity:
 
     def of(self, names: Sequence[str]) -> Reading:
         """How normalised names look."""
-        words = self.ngrams.vocabulary
-        tree = prefix_tree(words, words.flatten(names), np.arange(len(names)))
-        return self.read(tree, len(names))
+        return self._reading(self._sums_of(names))
 
     def read(self, tree: Sequence[Level], names: int) -> Reading:
         """How the names of a tree look."""
-        total, symbols, script, mixed = self._sums(tree, names)
+        return self._reading(self._sums(tree, names))
+
+    def _reading(self, sums: "_Sums") -> Reading:
+        total, symbols, script, mixed = sums
         readable = script > 0
         familiarity = np.where(mixed, 0.0, readable)
         for s in set(script[familiarity > 0].tolist()):
@@ -133,6 +132,14 @@ class Familiarity:
                 rows = (script == s) & ~mixed
                 familiarity[rows] = self._scale_of[s].share(total[rows], symbols[rows])
         return Reading(familiarity, readable, mixed)
+
+    def _sums_of(self, names: Sequence[str]) -> "_Sums":
+        """What is summed up for each of these normalised names."""
+        whole = _Sums.of(len(names))
+        for places, tree in trees(self.ngrams.vocabulary, names):
+            for column, values in zip(whole, self._sums(tree, len(places)), strict=True):
+                column[places] = values
+        return whole
 
     def _sums(self, tree: Sequence[Level], names: int) -> "_Sums":
         """What is summed up on the way from the root to each name."""

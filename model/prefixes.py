@@ -7,7 +7,7 @@ begin with it; equal names cost nothing. The answers are those of reading each n
 Shapes: N names, n nodes of a level, m names that end on it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,10 @@ SORTED_BY = 8
 names that part later, or only in other bytes, some may miss a shared state."""
 
 
+CHUNK = 8192
+"""Names whose prefixes make one tree."""
+
+
 class Level(NamedTuple):
     """The prefixes of one length."""
 
@@ -36,6 +40,15 @@ class Level(NamedTuple):
     """(m,) the names that end on this level, by their places in the order given …"""
     ends: Places
     """(m,) … and the nodes that they are."""
+
+
+def trees(vocabulary: Vocabulary, names: Sequence[str]) -> Iterator[tuple[Places, list[Level]]]:
+    """The trees of normalised names, each with the places of its names among them."""
+    text = vocabulary.flatten(names)
+    order = by_beginning(text)
+    for start in range(0, len(order), CHUNK):
+        places = order[start : start + CHUNK]
+        yield places, prefix_tree(vocabulary, text, places)
 
 
 def prefix_tree(vocabulary: Vocabulary, text: Symbols, names: Places) -> list[Level]:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from model import reference
 from model.artifact import ArtifactError, load
-from model.classifier import CHUNK, Classifier, check_name
+from model.classifier import Classifier, check_name
+from model.prefixes import CHUNK
 from model.rnn import RNN
 from model.text import normalise
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from model import classifier as fast
-from model import reference, threads
+from model import prefixes, reference, states, threads
 from model.artifact import Artifact, Language
 from model.classifier import Classifier
 from model.text import normalise
@@ -42,8 +42,13 @@ def _small_parts() -> Iterator[None]:
     """So that a few names are worked on by three threads, in several chunks and blocks."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threads, "cores", lambda: 3)
-        for constant, value in {"LEAST_PART": 4, "MOST_PART": 9, "CHUNK": 5, "BLOCK": 2}.items():
-            patch.setattr(fast, constant, value)
+        for module, constant, value in (
+            (fast, "LEAST_PART", 4),
+            (fast, "MOST_PART", 9),
+            (prefixes, "CHUNK", 5),
+            (states, "BLOCK", 2),
+        ):
+            patch.setattr(module, constant, value)
         yield
 
 
