@@ -17,7 +17,6 @@ from bench.names import load
 from bench.peers import Floats, Score
 from bench.report import Row, Table
 from model.artifact import Language
-from model.vocabulary import Vocabulary
 from pipeline.batches import examples, rows
 from pipeline.distil import as_classifier, convene, lesson, teachers
 from pipeline.evaluate import evaluate
@@ -62,9 +61,7 @@ def models(
 ) -> Iterator[tuple[str, Score]]:
     """The members, the committee, the pupil; each gives probabilities (N, C) of names (N)."""
     known, held_out = examples(training, codes), rows(validation, codes)
-    words = Vocabulary.fit(
-        known.names, order=recipe.ngrams, min_count=recipe.min_count, most=recipe.features
-    )
+    words = recipe.vocabulary_of(known.names)
     networks = teachers(known, held_out, words, recipe, device="cpu")
     committee = convene(networks, known, held_out)
 

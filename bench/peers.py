@@ -17,7 +17,6 @@ from sklearn.naive_bayes import MultinomialNB
 
 from model.artifact import Language
 from model.symbols import END, START
-from model.vocabulary import Vocabulary
 from pipeline.batches import Examples, examples, rows
 from pipeline.distil import as_classifier, distil
 from pipeline.evaluate import LEAST_PROBABILITY, Evaluation, evaluate
@@ -161,13 +160,7 @@ class Ours:
     def fit(self, training: Examples, validation: Examples) -> Predictor:
         """Train, and predict with the code that the service runs."""
         recipe = self.recipe
-        vocabulary = Vocabulary.fit(
-            training.names,
-            order=recipe.ngrams,
-            marks=recipe.marks,
-            min_count=recipe.min_count,
-            most=recipe.features,
-        )
+        vocabulary = recipe.vocabulary_of(training.names)
         trained = distil(training, validation, vocabulary, recipe, device="cpu")
         parameters = trained.W.size + trained.U.size + trained.V.size
         return Predictor(as_classifier(trained, vocabulary).probabilities, parameters)

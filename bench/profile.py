@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from bench.report import Row, Table, in_turns
 from model.rnn import RNN, Recurrence
-from model.vocabulary import NOTHING, Vocabulary
+from model.vocabulary import NOTHING
 from pipeline.batches import Batches, corrupt, drop, examples
 from pipeline.recipe import Recipe
 from pipeline.rows import RowAdam
@@ -28,7 +28,7 @@ def measure(table: NameTable) -> Iterator[Table]:
     """The parts of a step of the pupil, as the default recipe has it, and whole steps."""
     known = examples(table, sorted(set(table.language)))
     recipe = Recipe().of_pupil()
-    words = Vocabulary.fit(known.names, order=recipe.ngrams, most=recipe.features)
+    words = recipe.vocabulary_of(known.names)
     batches = Batches(known, words, recipe.batch, torch.device("cpu"))
     shown = list(islice(batches.shuffled(torch.Generator().manual_seed(0)), STEPS))
     rnn = RNN(len(words), recipe.hidden, shown[0][1].shape[1])

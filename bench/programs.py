@@ -124,13 +124,7 @@ class Ours:
     def fit(self, training: Examples, validation: Examples, epochs: int, on_epoch: OnEpoch) -> None:
         """The pipeline's own loop."""
         recipe = dataclasses.replace(self.recipe, epochs=epochs, patience=epochs)
-        vocabulary = Vocabulary.fit(
-            training.names,
-            order=recipe.ngrams,
-            marks=recipe.marks,
-            min_count=recipe.min_count,
-            most=recipe.features,
-        )
+        vocabulary = recipe.vocabulary_of(training.names)
         train(
             training,
             validation,

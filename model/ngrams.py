@@ -138,8 +138,7 @@ class Relatives(NamedTuple):
 
 def relatives(vocabulary: Vocabulary) -> Relatives:
     """How the n-grams of a vocabulary hang together."""
-    first = len(vocabulary) - len(vocabulary.grams)
-    place = {gram: i for i, gram in enumerate(vocabulary.grams, start=first)}
+    place = {gram: i for i, gram in enumerate(vocabulary.grams, start=vocabulary.first_gram)}
     rows = [
         (i, place.get(gram[:-1], NOTHING), place.get(gram[1:], NOTHING))
         for gram, i in place.items()

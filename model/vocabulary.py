@@ -17,9 +17,9 @@ from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from model.lookup import Ids, Lookup
+from model.digits import base_of, digits_of, numbers_at, spell
+from model.lookup import Ids, Keys, Lookup
 from model.symbols import END, START, Codes, Integers, Symbols, flatten
 from model.text import script
 
@@ -87,15 +87,15 @@ class Vocabulary:
         at = text.steps()
         step = at - np.repeat(text.starts, text.lengths)
         alphabet = np.unique(text.codes[at])
-        digit, base = _digits_of(alphabet), _base(alphabet.size, order)
+        digit, base = digits_of(alphabet), base_of(alphabet.size, order)
         ranked: list[tuple[bool, int, int, str]] = []  # characters, then the others by count
         for length in range(1, order + 1):
             whole = at[step >= length - 1]
-            numbers = _numbers(digit, text.codes, whole, length, base)
+            numbers = numbers_at(digit, text.codes, whole, length, base)
             keys, counts = np.unique(numbers, return_counts=True)
             kept = counts >= min_count
             ranked += [
-                (length > 1, -count, length, _spell(key, alphabet))
+                (length > 1, -count, length, spell(key, alphabet))
                 for key, count in zip(keys[kept].tolist(), counts[kept].tolist(), strict=True)
             ]
         chosen = sorted(ranked)[:most]
@@ -122,7 +122,7 @@ class Vocabulary:
     def fallback(self) -> Ids:
         """(F,) the id that stands in for each id: a character's script, nothing for an n-gram."""
         fallback = np.zeros(len(self), np.int32)
-        for i, gram in enumerate(self.grams, start=2 + len(self.scripts)):
+        for i, gram in enumerate(self.grams, start=self.first_gram):
             if len(gram) == 1 and gram not in (START, END):
                 fallback[i] = self._script_id(gram)
         return fallback
@@ -136,7 +136,7 @@ class Vocabulary:
         text = self.flatten(names)
         N, T = len(names), int(text.lengths.max(initial=0))
         at = text.steps()
-        numbers = _numbers(self._digit, text.codes, at, self.order, self._base)
+        numbers = numbers_at(self._digit, text.codes, at, self.order, self._base)
         ids = np.zeros((N * T, self.order), np.int32)
         end = np.arange(1, N + 1) * T - (text.starts + text.lengths)  # left-padded
         place = at + np.repeat(end, text.lengths)
@@ -156,7 +156,7 @@ class Vocabulary:
 
         It stands for all that a step activates, since the shorter ones are its endings.
         """
-        numbers = _numbers(self._digit, text.codes, at, self.order, self._base)
+        numbers = numbers_at(self._digit, text.codes, at, self.order, self._base)
         ids = self._lookup.find(numbers)
         for g in range(self.order - 1, 0, -1):
             (shorter,) = (ids == NOTHING).nonzero()
@@ -165,18 +165,22 @@ class Vocabulary:
             ids[shorter] = self._lookup.find(numbers[shorter] % self._base**g)
         return self._or_script(ids, text, at)
 
+    @property
+    def first_gram(self) -> int:
+        """The feature that the first of `grams` is."""
+        return len(self) - len(self.grams)
+
     @cached_property
     def by_length(self) -> tuple[Integers, ...]:
         """The features of one symbol, those of two, and so on to the order."""
-        others = len(self) - len(self.grams)
-        lengths = np.array([1] * others + [len(gram) for gram in self.grams])
+        lengths = np.array([1] * self.first_gram + [len(gram) for gram in self.grams])
         return tuple((lengths == length).nonzero()[0] for length in range(1, self.order + 1))
 
     @cached_property
     def ending(self) -> Ids:
         """(F,) the longest shorter n-gram in which each n-gram ends; else 0."""
         ending = np.zeros(len(self), np.int32)
-        for i, gram in enumerate(self.grams, start=len(self) - len(self.grams)):
+        for i, gram in enumerate(self.grams, start=self.first_gram):
             shorter = (self._id.get(gram[k:], NOTHING) for k in range(1, len(gram)))
             ending[i] = next(filter(None, shorter), NOTHING)
         return ending
@@ -188,19 +192,19 @@ class Vocabulary:
 
     @cached_property
     def _base(self) -> int:
-        return _base(self._alphabet.size, self.order)
+        return base_of(self._alphabet.size, self.order)
 
     @cached_property
-    def _digit(self) -> NDArray[np.uint64]:
-        return _digits_of(self._alphabet)
+    def _digit(self) -> Keys:
+        return digits_of(self._alphabet)
 
     @cached_property
     def _lookup(self) -> Lookup:
         """From number to id."""
         digit, base = self._digit.tolist(), self._base
         numbers = [reduce(lambda n, c: n * base + digit[ord(c)], gram, 0) for gram in self.grams]
-        first = len(self) - len(self.grams)
-        return Lookup(np.array(numbers, np.uint64), np.arange(first, len(self), dtype=np.int32))
+        ids = np.arange(self.first_gram, len(self), dtype=np.int32)
+        return Lookup(np.array(numbers, np.uint64), ids)
 
     @cached_property
     def _id(self) -> dict[str, int]:
@@ -216,53 +220,3 @@ class Vocabulary:
             codes, inverse = np.unique(text.codes[at[strange]], return_inverse=True)
             ids[strange] = np.array([self._script_id(chr(c)) for c in codes], np.int32)[inverse]
         return ids
-
-
-def _base(letters: int, order: int) -> int:
-    """The base in which an n-gram of so many distinct characters is a number.
-
-    Digit 0 is "not learned".
-    """
-    base = letters + 1
-    if base**order >= 2**64:
-        raise ValueError(
-            f"{letters} distinct characters are too many for n-grams of length {order}: "
-            "lower the n-gram order or raise the minimum count"
-        )
-    return base
-
-
-def _digits_of(alphabet: Codes) -> NDArray[np.uint64]:
-    """From code point to digit, 0 for those not in the (sorted) alphabet and, last, beyond it."""
-    digit = np.zeros(int(alphabet.max(initial=0)) + 2, np.uint64)
-    digit[alphabet] = np.arange(1, alphabet.size + 1)
-    return digit
-
-
-def _numbers(
-    digit: NDArray[np.uint64], codes: Codes, at: Integers, length: int, base: int
-) -> NDArray[np.uint64]:
-    """(n,) the digits of the `length` code points that end at each place, as one number.
-
-    Before the first name the last ones are read; there is a 0 between, so no n-gram is like them.
-
-    >>> _numbers(_digits_of(np.array([97, 98])), np.array([97, 98, 0]), np.array([1]), 2, 3)
-    array([5], dtype=uint64)
-    """
-    numbers = digit.take(codes[at], mode="clip")
-    for back in range(1, length):
-        numbers += digit.take(codes[at - back], mode="clip") * np.uint64(base**back)
-    return numbers
-
-
-def _spell(number: int, alphabet: Codes) -> str:
-    """The n-gram of a number.
-
-    >>> _spell(7, np.array([ord("a"), ord("b")]))
-    'ba'
-    """
-    symbols = []
-    while number:
-        number, digit = divmod(number, alphabet.size + 1)
-        symbols.append(chr(alphabet[digit - 1]))
-    return "".join(reversed(symbols))

@@ -1,7 +1,10 @@
 """How to train: every choice that shapes a model, in one place."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
+
+from model.vocabulary import Vocabulary
 
 LEAST_EPOCHS, LEAST_UPDATES = 8, 1000
 """Unless the recipe says otherwise: small data is read more often, until these are the updates."""
@@ -74,6 +77,16 @@ class Recipe:
             _require(name, getattr(self, name), getattr(self, name) > 0, "above 0")
         for name in ("weight_decay", "consistency", "epsilon", "teachers"):
             _require(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
+
+    def vocabulary_of(self, names: Sequence[str]) -> Vocabulary:
+        """What the model can read that is trained on these normalised names."""
+        return Vocabulary.fit(
+            names,
+            order=self.ngrams,
+            marks=self.marks,
+            min_count=self.min_count,
+            most=self.features,
+        )
 
     def epochs_of(self, batches: int) -> int:
         """How many epochs to train where one has so many batches."""

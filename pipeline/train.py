@@ -20,7 +20,7 @@ from pipeline.batches import Batches, Examples
 from pipeline.graphs import GraphStep
 from pipeline.recipe import Recipe
 from pipeline.step import Step
-from pipeline.threads import lone_threads
+from pipeline.threads import LoneThreads, lone_threads
 
 LEAST_PART = 64 * 256**2
 """Names of a batch times H² that are worth a thread of their own."""
@@ -82,13 +82,7 @@ def train(
     curve: list[Epoch] = []
     best = Epoch(0, epochs, np.inf, np.inf, 0.0)
     with lone_threads() as threads:
-        step: Step | GraphStep
-        updates = epochs * len(batches)
-        if on.type == "cuda":
-            step = GraphStep(rnn, fallback, recipe, updates)
-        else:
-            parts = parts_of(recipe, threads.count)
-            step = Step(rnn, fallback, recipe, updates=updates, threads=threads, parts=parts)
+        step = step_of(rnn, fallback, recipe, epochs * len(batches), threads)
         for number in range(1, epochs + 1):
             total = torch.zeros((), device=on)  # summed there, so that no step waits for it
             for ids, targets in batches.shuffled(order):
@@ -118,6 +112,16 @@ def train(
         )
     W, U, V = (weights[name].half().float().cpu().numpy() for name in "WUV")
     return Trained(W, np.ascontiguousarray(U.T), V, temperature, curve)
+
+
+def step_of(
+    rnn: RNN, fallback: Tensor, recipe: Recipe, updates: int, threads: LoneThreads
+) -> Step | GraphStep:
+    """The training step for the network's device."""
+    if fallback.is_cuda:
+        return GraphStep(rnn, fallback, recipe, updates)
+    parts = parts_of(recipe, threads.count)
+    return Step(rnn, fallback, recipe, updates=updates, threads=threads, parts=parts)
 
 
 def parts_of(recipe: Recipe, threads: int) -> int:
