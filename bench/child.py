@@ -1,8 +1,6 @@
 """A whole training in a process of its own, so that its memory is its own."""
 
 import multiprocessing
-import os
-import resource
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from dataclasses import dataclass
 import torch
 import torch._dynamo  # the first optimiser loads it, which takes a second: not in every child
 
+from bench.memory import peak
 from bench.programs import Program, Run, follow
 from bench.records import few, repeat
 from pipeline.batches import Examples
@@ -18,7 +17,6 @@ from pipeline.process import settle
 FORK_IS_SAFE = sys.platform == "linux"
 WARM_UP = 32
 """Records of a first training that does not count."""
-BYTES_OF_MAXRSS = 1 if sys.platform == "darwin" else 1024
 
 
 @dataclass(frozen=True)
@@ -54,17 +52,7 @@ def work(task: Task) -> Done:
     """Train in this process."""
     settle()
     follow(task.program, few(task.training, WARM_UP), few(task.validation, WARM_UP), 2)
-    training, libraries = repeat(task.training, task.times), resident()
+    training, libraries = repeat(task.training, task.times), peak()
     run = follow(task.program, training, task.validation, task.epochs)
     on_device = torch.cuda.max_memory_allocated() if torch.cuda.is_initialized() else 0
-    return Done(run, libraries, on_device or resident())
-
-
-def resident() -> int:
-    """Bytes that this process had in memory at its height."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * BYTES_OF_MAXRSS
-
-
-def memory() -> int:
-    """Bytes that the machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Done(run, libraries, on_device or peak())

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.layer import CHUNK, Layer, LayerNetwork
+from bench.layer import CHUNK, LayerNetwork
 from bench.peers import LogisticNgrams
 from bench.programs import characters
 from bench.records import part
@@ -30,8 +30,7 @@ def contenders(table: NameTable, records: int) -> dict[str, Scorer]:
 def recurrent_layer(table: NameTable) -> Scorer:
     """`torch.nn.RNN` on embedded characters, of our H; its speed needs no training."""
     vocabulary = characters(table.name)
-    layer = Layer(HIDDEN, CHUNK)
-    network = LayerNetwork(len(vocabulary), layer, len(set(table.language))).eval()
+    network = LayerNetwork(len(vocabulary), HIDDEN, len(set(table.language))).eval()
 
     @torch.inference_mode()
     def score(names: Sequence[str]) -> NDArray[np.float32]:

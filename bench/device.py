@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.device_sides import Flash, Layer, Learn, eager, ours, run
+from bench.device_sides import Flash, Learn, eager, ours, run
+from bench.layer import LayerNetwork
 from bench.report import RATE_COLUMNS, RUNS, Rate, Row, Table, in_turns
 from model.rnn import RNN, Recurrence
 from model.vocabulary import Vocabulary
@@ -78,7 +79,9 @@ def seed(batches: Batches, vocabulary: Vocabulary) -> Table:
     C, epochs = batches.targets.shape[1], SEED.epochs or 0
     sides = {
         OURS: lambda: ours(batches, vocabulary, SEED, epochs),
-        LAYER: lambda: eager(Layer(len(vocabulary), SEED.hidden, C).to(batches.ids.device), SEED),
+        LAYER: lambda: eager(
+            LayerNetwork(len(vocabulary), SEED.hidden, C).to(batches.ids.device), SEED
+        ),
     }
     seconds = in_turns({side: _train(batches, new, epochs) for side, new in sides.items()})
     return Table(
@@ -99,7 +102,7 @@ def training(batches: Batches, vocabulary: Vocabulary, recipe: Recipe) -> Table:
     learners = {
         OURS: ours(batches, vocabulary, recipe, turns),
         LOOP: ours(batches, vocabulary, recipe, turns),
-        LAYER: eager(Layer(*shape).to(on), recipe),
+        LAYER: eager(LayerNetwork(*shape).to(on), recipe),
     }
     if find_spec("flashrnn"):
         try:
@@ -120,7 +123,7 @@ def forward(many: Examples, vocabularies: Mapping[str, Vocabulary], on: torch.de
         batches = list(Batches(many, vocabulary, FORWARD_BATCH, on))
         sides[f"{OURS}, {kind}"] = _answers(RNN(len(vocabulary), PLAIN.hidden, C).to(on), batches)
         if kind == "characters":
-            sides[LAYER] = _answers(Layer(len(vocabulary), PLAIN.hidden, C).to(on), batches)
+            sides[LAYER] = _answers(LayerNetwork(len(vocabulary), PLAIN.hidden, C).to(on), batches)
     rates = {side: Rate.of(len(many.names), taken) for side, taken in in_turns(sides).items()}
     title, note = f"Forward, H = {PLAIN.hidden}, batch {FORWARD_BATCH}", "cuDNN is free to use TF32"
     return _rates(title, rates, LAYER, note)

@@ -15,26 +15,8 @@ from pipeline.batches import Batches
 from pipeline.graphs import GraphStep
 from pipeline.recipe import Recipe
 
-EMBEDDING = 64
-"""E of the characters that `nn.RNN` reads; its own input matrix (H, E) widens them to H."""
-
 Learn = Callable[[Tensor, Tensor], Tensor]
 """A training step: from ids (B, T, G) and targets (B, C) to the loss, which no one waits for."""
-
-
-class Layer(nn.Module):
-    """torch's own recurrence, which on CUDA is cuDNN's."""
-
-    def __init__(self, features: int, hidden: int, classes: int) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(features, EMBEDDING, padding_idx=NOTHING)
-        self.rnn = nn.RNN(EMBEDDING, hidden, bias=False)
-        self.V = nn.Linear(hidden, classes, bias=False)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """Logits (B, C) of characters, ids (B, T, 1)."""
-        _, h = self.rnn(self.embedding(ids[..., 0].t()))  # (T, B, E) → (1, B, H)
-        return self.V.forward(h[0])
 
 
 class Flash(nn.Module):

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bench.child import Done, Task, in_child, memory
+from bench.child import Done, Task, in_child
+from bench.memory import whole
 from bench.programs import Program
 from bench.report import Row, Table
 from pipeline.batches import Examples
@@ -32,7 +33,7 @@ class Cost:
 
     def bearable(self, patience: float) -> bool:
         """Whether it may be tried."""
-        return self.seconds <= patience and self.peak <= MOST_MEMORY * memory()
+        return self.seconds <= patience and self.peak <= MOST_MEMORY * whole()
 
 
 def growth(

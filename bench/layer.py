@@ -15,6 +15,9 @@ from model.vocabulary import NOTHING
 from pipeline.batches import Batches, Examples
 from pipeline.recipe import Recipe
 
+EMBEDDING = 64
+"""E; the layer's own input matrix (H, E) widens it to H."""
+
 CHUNK = 1024
 """Validation records that are scored together."""
 
@@ -23,15 +26,12 @@ CHUNK = 1024
 class Layer(OfCharacters):
     """`torch.nn.RNN` on embedded characters; optimiser, schedule and batches are like ours."""
 
-    embedding: int = 64
-    """E; the layer's own input matrix (H, E) widens it to H."""
-
     def fit(self, training: Examples, validation: Examples, epochs: int, on_epoch: OnEpoch) -> None:
         """AdamW on a one-cycle schedule, gradients cut to our recipe's norm."""
         torch.manual_seed(0)
         generator = torch.Generator().manual_seed(0)
         vocabulary, cpu = characters(training.names), torch.device("cpu")
-        network = LayerNetwork(len(vocabulary), self, training.targets.shape[1])
+        network = LayerNetwork(len(vocabulary), self.hidden, training.targets.shape[1])
         batches = Batches(training, vocabulary, self.batch, cpu)
         held_out = Batches(validation, vocabulary, CHUNK, cpu)
         parameters = list(network.parameters())
@@ -52,11 +52,11 @@ class Layer(OfCharacters):
 class LayerNetwork(nn.Module):
     """Embedding, one recurrent layer, V; no biases, so that padding on the left changes nothing."""
 
-    def __init__(self, features: int, layer: Layer, classes: int) -> None:
+    def __init__(self, features: int, hidden: int, classes: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(features, layer.embedding, padding_idx=NOTHING)
-        self.rnn = nn.RNN(layer.embedding, layer.hidden, bias=False)
-        self.V = nn.Linear(layer.hidden, classes, bias=False)
+        self.embedding = nn.Embedding(features, EMBEDDING, padding_idx=NOTHING)
+        self.rnn = nn.RNN(EMBEDDING, hidden, bias=False)
+        self.V = nn.Linear(hidden, classes, bias=False)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Logits (B, C) of ids (B, T, 1)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.batches import Examples
+from pipeline.batches import Examples, rows
 from pipeline.table import NameTable
 
 
@@ -21,14 +21,10 @@ class Sides:
 
 def part(table: NameTable, most: int) -> Sides:
     """Four fifths to learn from and one to validate on, of at most so many rows of a table."""
-    codes = sorted(set(table.language))
-    column = {code: c for c, code in enumerate(codes)}
-    rows = np.random.default_rng(0).permutation(len(table))[:most]
-    targets = np.zeros((len(rows), len(codes)), np.float32)
-    targets[np.arange(len(rows)), [column[table.language[i]] for i in rows]] = 1.0
-    records = Examples([table.name[i] for i in rows], targets)
-    cut = len(rows) * 4 // 5
-    return Sides(few(records, cut), Examples(records.names[cut:], targets[cut:]))
+    drawn = np.random.default_rng(0).permutation(len(table))[:most]
+    records = rows(table.take(drawn), sorted(set(table.language)))
+    cut = len(drawn) * 4 // 5
+    return Sides(few(records, cut), Examples(records.names[cut:], records.targets[cut:]))
 
 
 def few(examples: Examples, most: int) -> Examples:

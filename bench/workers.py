@@ -4,27 +4,23 @@ Nothing here loads torch, so that the processes are like those of the service.
 """
 
 import multiprocessing
-import re
-import resource
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
 from threadpoolctl import threadpool_limits
 
+from bench.memory import peak
 from bench.report import RATE_COLUMNS, Rate, Row, Table, seconds_of, turns
 from model.artifact import Artifact
 from model.classifier import Classifier
 from model.threads import cores
 
 FRESH = multiprocessing.get_context("spawn")
-STATUS = Path("/proc/self/status")
 
 Names = Sequence[str]
 Answers = Callable[[Classifier, Names], object]
@@ -121,9 +117,9 @@ def _score_when_told(end: Connection, model: Artifact, names: Names) -> None:
 def _memory_here(answers: Answers, model: Artifact, names: Names) -> Memory:
     classifier = Classifier(model)
     answers(classifier, names[:1])
-    before = _peak()
+    before = peak()
     answers(classifier, names)
-    return Memory(before, _peak())
+    return Memory(before, peak())
 
 
 @contextmanager
@@ -131,14 +127,3 @@ def _one_part() -> Iterator[None]:
     """As if there were one core."""
     with patch("model.threads.cores", return_value=1):
         yield
-
-
-def _peak() -> int:
-    """Bytes that this process had in memory at its height.
-
-    Linux counts what the parent had into `ru_maxrss`, so there it is not asked.
-    """
-    if STATUS.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text("utf-8"))):
-        return int(found[1]) * 1024
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

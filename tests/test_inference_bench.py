@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up import table_of
 
 from bench import bulk, inference, report
 from bench.contenders import contenders
@@ -22,16 +23,7 @@ MANY = bulk.Plan(sizes=(50, 300), judged=80, compared=20, threaded=60, rounded=3
 @pytest.fixture(scope="module")
 def table() -> NameTable:
     """90 names, each of one language."""
-    random = np.random.default_rng(0)
-    endings = {"el": "poulos", "pl": "czyk", "ru": "ов"}
-    pairs: dict[str, str] = {}
-    while len(pairs) < 90:
-        code = sorted(endings)[len(pairs) % len(endings)]
-        stem = "".join(random.choice(list("abdegiklmn"), random.integers(2, 6)))
-        pairs.setdefault(stem + endings[code], code)
-    ones = np.ones(len(pairs), np.int64)
-    places = np.arange(len(pairs))
-    return NameTable(list(pairs), list(pairs.values()), ones, ones.astype(float), places)
+    return table_of({"el": "poulos", "pl": "czyk", "ru": "ов"}, "abdegiklmn", 90)
 
 
 @pytest.fixture(scope="module")

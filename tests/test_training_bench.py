@@ -1,8 +1,8 @@
 """The bench of training: its programs compute what our network does, its tables are whole."""
 
-import numpy as np
 import pytest
 import torch
+from made_up import table_of
 from torch.nn import functional as F
 
 from bench import profile, report
@@ -34,15 +34,7 @@ TINY = Plan(
 @pytest.fixture(scope="module")
 def table() -> NameTable:
     """180 names, each of one language that its ending gives away."""
-    random = np.random.default_rng(0)
-    pairs: dict[str, str] = {}
-    while len(pairs) < 180:
-        code = sorted(ENDINGS)[len(pairs) % len(ENDINGS)]
-        stem = "".join(random.choice(list("abdegiklmnoprstuvz"), random.integers(2, 6)))
-        pairs.setdefault(stem + ENDINGS[code], code)
-    ones = np.ones(len(pairs), np.int64)
-    places = np.arange(len(pairs))
-    return NameTable(list(pairs), list(pairs.values()), ones, ones.astype(float), places)
+    return table_of(ENDINGS, "abdegiklmnoprstuvz", 180)
 
 
 @pytest.fixture(scope="module")
