@@ -1,8 +1,22 @@
-"""What is said of a name: the shapes that the command line prints and the service sends."""
+"""What is said of a name: the shapes that the command line prints and the service sends.
 
+Shapes: N names, C languages.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypedDict
 
+import numpy as np
+from numpy.typing import NDArray
+
+from model.artifact import Language
 from model.evidence import Neighbour
+
+DECIMALS = 6
+"""Places of a probability in words; float32 has not many more."""
+
+Floats = NDArray[np.float32]
 
 
 class LanguageProbability(TypedDict):
@@ -27,10 +41,27 @@ class Answer(TypedDict):
     """The most probable first."""
 
 
+class Push(TypedDict):
+    """How far an n-gram pushes towards a language."""
+
+    code: str
+    logit: float
+    """Above the mean over the languages; see `model.trace.Gram.push`."""
+
+
+class FiredGram(TypedDict):
+    """An n-gram that fired, with the languages that it pushes to most."""
+
+    text: str
+    push: list[Push]
+
+
 class TraceStep(TypedDict):
     """What the model believed after one symbol."""
 
     symbol: str
+    grams: list[FiredGram]
+    """The shortest first."""
     languages: list[LanguageProbability]
 
 
@@ -45,5 +76,42 @@ class Explanation(Answer):
     """Known names with the most similar embeddings; None for a model without evidence."""
     trace: list[TraceStep]
     """Symbol by symbol, marks included."""
-    embedding: list[float]
-    """h_T (H)."""
+
+
+def ranked(
+    probabilities: Floats,
+    languages: Sequence[Language],
+    top_k: int | None = None,
+    threshold: float = 0.0,
+) -> list[list[LanguageProbability]]:
+    """Each row of probabilities (N, C) in words, the highest first.
+
+    Only the `top_k` most probable, and none below `threshold`.
+    """
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+    values = np.take_along_axis(probabilities, order, 1)
+    lengths = (values >= np.float32(threshold)).sum(axis=1)
+    titles = [(language.code, language.name) for language in languages]
+    return [
+        [
+            {"code": titles[c][0], "language": titles[c][1], "probability": p}
+            for c, p in zip(best[:length], row, strict=False)
+        ]
+        for best, row, length in zip(
+            order.tolist(),
+            values.astype(np.float64).round(DECIMALS).tolist(),
+            lengths.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def members(
+    sets: NDArray[np.bool_], probabilities: Floats, languages: Sequence[Language]
+) -> list[list[str]]:
+    """Each row's set (N, C) as codes, the most probable first."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    inside = np.take_along_axis(sets, order, 1)
+    codes = [languages[c].code for c in order[inside].tolist()]
+    ends = [0, *inside.sum(axis=1).cumsum().tolist()]
+    return [codes[start:end] for start, end in pairwise(ends)]

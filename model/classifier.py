@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from model.answer import Answer, Explanation, LanguageProbability, TraceStep
+from model.answer import Answer, Explanation, FiredGram, Push, TraceStep, members, ranked
 from model.artifact import Artifact, ArtifactError, Language, load
 from model.context import Context
 from model.evidence import Evidence, Neighbourhood
@@ -28,6 +28,9 @@ MAX_NAME_LENGTH = 100
 
 LEAST_PART, MOST_PART = 1024, 2**19
 """Names that are sorted together, by one thread: enough to be worth it; not the whole world."""
+
+PUSHES = 3
+"""How many of the languages that an n-gram pushes to are told."""
 
 COVERAGE = 0.9
 """How often the set of languages holds the true one, unless asked otherwise."""
@@ -131,13 +134,39 @@ class Classifier:
         Raises:
             ArtifactError, ValueError: as `judge`.
         """
-        return self._answers(names, top_k, self.judge(names, coverage=coverage, context=context))
+        return self.answers(names, self.judge(names, coverage=coverage, context=context), top_k)
+
+    def answers(
+        self,
+        names: Sequence[str],
+        judged: Judged,
+        top_k: int | None = None,
+        threshold: float = 0.0,
+    ) -> list[Answer]:
+        """What `judge` made of names, in words; no language below `threshold` is listed."""
+        return [
+            {
+                "name": name,
+                "verdict": judgement.verdict.value,
+                "reason": judgement.reason.value,
+                "set": within,
+                "languages": languages,
+            }
+            for name, judgement, within, languages in zip(
+                names,
+                judged.judgements,
+                members(judged.sets, judged.probabilities, self.languages),
+                ranked(judged.probabilities, self.languages, top_k, threshold),
+                strict=True,
+            )
+        ]
 
     def explain(
         self,
         names: Sequence[str],
         top_k: int | None = None,
         *,
+        threshold: float = 0.0,
         coverage: float = COVERAGE,
         context: Context | None = None,
         neighbours: int = 5,
@@ -151,54 +180,44 @@ class Classifier:
         """
         judged = self.judge(names, coverage=coverage, context=context)
         known = self.evidence
-        nearest = self._neighbourhood.nearest(names, judged.h, neighbours) if known else None
+        nearest = self.neighbourhood.nearest(names, judged.h, neighbours) if known else None
         return [
             Explanation(
                 **answer,
                 familiarity=float(judged.familiarity[i]),
                 on_lists=None if known is None else known.records(name),
                 nearest=None if nearest is None else nearest[i],
-                trace=[
-                    TraceStep(symbol=step.symbol, languages=self._ranked(step.probabilities, top_k))
-                    for step in trace(self.artifact, name).steps
-                ],
-                embedding=judged.h[i].tolist(),
+                trace=self._steps(name, top_k, threshold),
             )
             for i, (name, answer) in enumerate(
-                zip(names, self._answers(names, top_k, judged), strict=True)
+                zip(names, self.answers(names, judged, top_k, threshold), strict=True)
             )
         ]
 
     @cached_property
-    def _neighbourhood(self) -> Neighbourhood:
+    def neighbourhood(self) -> Neighbourhood:
         """The known names by their embeddings; made on first use, in about a second for 40,000."""
         evidence = self.evidence or Evidence({})
         return Neighbourhood(evidence, self.embed(evidence.names))
 
-    def _answers(self, names: Sequence[str], top_k: int | None, judged: Judged) -> list[Answer]:
+    def _steps(self, name: str, top_k: int | None, threshold: float) -> list[TraceStep]:
+        steps = trace(self.artifact, name).steps
+        beliefs = ranked(
+            np.stack([step.probabilities for step in steps]), self.languages, top_k, threshold
+        )
         return [
-            Answer(
-                name=name,
-                verdict=judgement.verdict,
-                reason=judgement.reason,
-                set=[self.languages[c].code for c in np.argsort(-row, kind="stable") if inside[c]],
-                languages=self._ranked(row, top_k),
+            TraceStep(
+                symbol=step.symbol,
+                grams=[FiredGram(text=g.text, push=self._pushed(g.push)) for g in step.grams],
+                languages=belief,
             )
-            for name, row, inside, judgement in zip(
-                names, judged.probabilities, judged.sets, judged.judgements, strict=True
-            )
+            for step, belief in zip(steps, beliefs, strict=True)
         ]
 
-    def _ranked(self, row: Floats, top_k: int | None) -> list[LanguageProbability]:
-        """A row (C,) of probabilities in words, the highest first."""
-        return [
-            LanguageProbability(
-                code=self.languages[c].code,
-                language=self.languages[c].name,
-                probability=float(row[c]),
-            )
-            for c in np.argsort(-row, kind="stable")[:top_k]
-        ]
+    def _pushed(self, push: Floats) -> list[Push]:
+        """The languages that a gram pushes to most, from all its pushes (C,)."""
+        most = np.argsort(-push, kind="stable")[:PUSHES]
+        return [Push(code=self.languages[c].code, logit=round(float(push[c]), 3)) for c in most]
 
     def _softmax(self, h: Floats) -> Floats:
         logits = h @ self._V

@@ -51,7 +51,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
 """Regions and families of languages, by the name that a caller gives."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is itself and no other, so that it can be a key
 class Context:
     """A prior of the caller's beside the one that the model learned.
 

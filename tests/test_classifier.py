@@ -116,7 +116,9 @@ def test_an_explanation_is_the_answer_and_its_grounds(classifier: Classifier) ->
     assert last == pytest.approx(
         {x["code"]: x["probability"] for x in answer["languages"]}, abs=1e-5
     )
-    np.testing.assert_allclose(explained["embedding"], classifier.embed(["Nowak"])[0], atol=1e-6)
+    grams = explained["trace"][2]["grams"]  # of "o": the marks are steps too
+    assert [gram["text"] for gram in grams][:2] == ["o", "no"]
+    assert all(len(gram["push"]) == 3 for gram in grams)
 
 
 def test_without_evidence_no_training_name_is_told(artifact: Path) -> None:
