@@ -16,6 +16,7 @@ from model.artifact import Artifact, ArtifactError, Language, load
 from model.context import Context
 from model.evidence import Evidence, Neighbourhood
 from model.familiarity import Reading
+from model.limits import COVERAGE, MAX_NAME_LENGTH
 from model.prefixes import Level, Places, trees
 from model.states import States
 from model.text import normalise, normalise_all
@@ -23,17 +24,11 @@ from model.threads import parts, side_by_side
 from model.trace import trace
 from model.verdict import Judgement, judge
 
-MAX_NAME_LENGTH = 100
-"""The longest name that `check_name` lets through, in characters as sent."""
-
 LEAST_PART, MOST_PART = 1024, 2**19
 """Names that are sorted together, by one thread: enough to be worth it; not the whole world."""
 
 PUSHES = 3
 """How many of the languages that an n-gram pushes to are told."""
-
-COVERAGE = 0.9
-"""How often the set of languages holds the true one, unless asked otherwise."""
 
 Floats = NDArray[np.float32]
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-COVERAGES = tuple(percent / 100 for percent in range(50, 100))
+from model.limits import COVERAGES
 
 GROUPS = 4
 """Quartiles of the languages by size. Alike on validation: 6 groups; worse: 1, 2, and 3."""

@@ -14,8 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from model.answer import Answer
-from model.classifier import COVERAGE, Classifier, check_name
+from model.classifier import Classifier, check_name
 from model.context import Context, training_prior
+from model.limits import COVERAGE
 from pipeline.cli_models import Json, find, models
 from pipeline.terminal import figures, print_answer, print_json, print_pairs, print_table
 

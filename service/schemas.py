@@ -5,8 +5,7 @@ from typing import Annotated, Any, NotRequired, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
-from model.classifier import COVERAGE, MAX_NAME_LENGTH
-from model.conformal import COVERAGES
+from model.limits import COVERAGE, COVERAGES, MAX_NAME_LENGTH
 from service.problems import Fault
 
 MAX_NAMES = 10_000

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from model.artifact import load_record
-from model.classifier import COVERAGE, Classifier
+from model.classifier import Classifier
 from model.context import Context, training_prior
+from model.limits import COVERAGE
 
 MAX_CONTEXTS = 256
 
