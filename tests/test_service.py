@@ -511,6 +511,7 @@ def test_a_start_with_a_wrong_setting_names_it_and_the_nearest(home: Path) -> No
 
     assert "NAMELANG_WORKER is not a setting; the nearest is NAMELANG_WORKERS" in wrong
     assert "NAMELANG_MAX_BODY is 'lots'" in bad
+    assert "none.toml cannot be read" in failed_start(home, NAMELANG_KEYS_FILE="none.toml")
 
 
 def test_the_service_never_loads_what_training_needs() -> None:
