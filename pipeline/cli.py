@@ -1,4 +1,4 @@
-"""The command `namelang`: train, evaluate, classify, models.
+"""The command `namelang`: train, evaluate, classify, models, key.
 
 Tables for people, `--json` for machines. Exit codes: 0 done; 1 what was given cannot be used, and
 the message says why; 2 wrong usage; 3 the gate refused the model.
@@ -17,6 +17,7 @@ from model.answer import Answer
 from model.classifier import Classifier, check_name
 from model.context import Context, training_prior
 from model.limits import COVERAGE
+from pipeline.cli_key import key
 from pipeline.cli_models import Json, find, models
 from pipeline.terminal import figures, print_answer, print_json, print_pairs, print_table
 
@@ -28,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(models, name="models")
+app.command()(key)
 
 ModelOption = Annotated[
     str | None,

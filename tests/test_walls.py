@@ -63,6 +63,7 @@ def test_no_file_looks_through_a_wall(path: Path) -> None:
         ("model.classifier", {"torch", "prefect", "bentoml", "pipeline", "service"}),
         ("pipeline.train", {"prefect", "bentoml", "service", "pydantic"}),
         ("pipeline.cli", {"torch", "prefect", "bentoml", "service"}),
+        ("service.client", {"bentoml", "numpy", "orjson", "pipeline", "starlette", "torch"}),
     ],
 )
 def test_what_a_module_loads_in_the_end(module: str, never: set[str]) -> None:
