@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from model.artifact import load_record
-from model.classifier import Classifier
+from model.classifier import Classifier, Judged
 from model.context import Context, training_prior
 from model.limits import COVERAGE
 
@@ -32,7 +32,6 @@ class Served:
     classifier: Classifier
     record: Mapping[str, Any]
     """The content of `model.json`."""
-    created: str | None = None
     promoted_at: str | None = None
 
     @classmethod
@@ -42,7 +41,6 @@ class Served:
         *,
         tag: str,
         sha256: str,
-        created: str | None = None,
         promoted_at: str | None = None,
     ) -> Self:
         """Read and verify a stored model.
@@ -52,7 +50,16 @@ class Served:
         """
         classifier = Classifier.load(directory, sha256=sha256)
         record = load_record(directory, sha256=sha256)
-        return cls(tag, sha256, classifier, record, created, promoted_at)
+        return cls(tag, sha256, classifier, record, promoted_at)
+
+    def prepare(self) -> None:
+        """Do what the first explanation would have to wait for: about half a second's work."""
+        self.classifier.neighbourhood  # noqa: B018
+
+    def best(self, judged: Judged) -> list[str]:
+        """The code of each name's most probable language."""
+        codes = [language.code for language in self.classifier.languages]
+        return [codes[c] for c in judged.probabilities.argmax(axis=1).tolist()]
 
     def context(
         self, languages: list[str] | None, prior: Mapping[str, float] | None
