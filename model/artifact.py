@@ -60,6 +60,9 @@ class Artifact:
     familiarity: Familiarity | None = None
     conformal: Conformal | None = None
     """With `familiarity`, what it takes to give a verdict; a model that is served has both."""
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    """(C, C) how many validation rows of a language (row) were answered with another (column), of
+    names whose verdict is not unknown. None in models of before it was counted."""
     evidence_sha256: str | None = None
     """Of `evidence.json` beside the record; None where the training names do not travel along."""
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -80,6 +83,8 @@ class Artifact:
                 raise ArtifactError(f"{name} holds values that are not finite")
         if not self.temperature > 0:
             raise ArtifactError(f"temperature is {self.temperature}, expected above 0")
+        if self.confusion is not None:
+            _check_confusion(self.confusion, C)
 
 
 def save(artifact: Artifact, directory: Path) -> str:
@@ -100,6 +105,7 @@ def save(artifact: Artifact, directory: Path) -> str:
         "languages": [asdict(language) for language in artifact.languages],
         "familiarity": artifact.familiarity and artifact.familiarity.to_dict(),
         "conformal": artifact.conformal and artifact.conformal.to_dict(),
+        "confusion": artifact.confusion,
         **{name: getattr(artifact, name) for name in _AS_THEY_ARE},
     }
     partial = directory.with_name(f".{directory.name}.{os.getpid()}")
@@ -132,6 +138,7 @@ def load(directory: Path, *, sha256: str | None = None) -> Artifact:
         tensors = load_tensors(weights)
         vocabulary = Vocabulary.from_dict(record["vocabulary"])
         familiarity, conformal = record["familiarity"], record["conformal"]
+        confusion = record.get("confusion")
         return Artifact(
             W=tensors["W"].astype(np.float32),
             U=tensors["U"].astype(np.float32),
@@ -140,6 +147,7 @@ def load(directory: Path, *, sha256: str | None = None) -> Artifact:
             languages=tuple(Language(**language) for language in record["languages"]),
             familiarity=familiarity and Familiarity.from_dict(familiarity, vocabulary),
             conformal=conformal and Conformal.from_dict(conformal),
+            confusion=None if confusion is None else tuple(tuple(row) for row in confusion),
             **{name: record[name] for name in _AS_THEY_ARE},
         )
     except (KeyError, TypeError, SafetensorError) as error:
@@ -176,6 +184,13 @@ def load_record(directory: Path, *, sha256: str | None = None) -> dict[str, Any]
 def digest(directory: Path) -> str:
     """The SHA-256 (hex) of `model.json`, which identifies the artifact with its weights."""
     return hashlib.sha256(_read(directory / RECORD)).hexdigest()
+
+
+def _check_confusion(counts: tuple[tuple[int, ...], ...], C: int) -> None:
+    if [len(row) for row in counts] != [C] * C:
+        raise ArtifactError(f"confusion is not square; expected {C} rows of {C} counts")
+    if not all(isinstance(count, int) and count >= 0 for row in counts for count in row):
+        raise ArtifactError("confusion holds what is no count; expected integers from 0 up")
 
 
 def _compact(matrix: Floats) -> NDArray[Any]:

@@ -247,6 +247,8 @@ def check_name(name: str) -> None:
         ValueError: the name is too long, or nothing is left of it after normalisation.
     """
     if len(name) > MAX_NAME_LENGTH:
-        raise ValueError(f"a name of {len(name)} characters; expected at most {MAX_NAME_LENGTH}")
+        raise ValueError(
+            f"a name of {len(name)} characters; expected at most {MAX_NAME_LENGTH} characters"
+        )
     if not normalise(name):
         raise ValueError("a name without a readable character; expected at least one letter")

@@ -127,6 +127,11 @@ class Vocabulary:
                 fallback[i] = self._script_id(gram)
         return fallback
 
+    @cached_property
+    def learned(self) -> dict[int, None]:
+        """A table for `str.translate` that deletes every character that was learned."""
+        return dict.fromkeys(ord(gram) for gram in self.grams if len(gram) == 1)
+
     def encode(self, names: Sequence[str]) -> Encoded:
         """Ids of normalised names. T is the longest name's length, 0 where there is nothing.
 

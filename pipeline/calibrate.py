@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from model.artifact import Language
 from model.conformal import Conformal, groups_by_size
 from model.familiarity import Familiarity
+from model.verdict import Verdict, judge
 from model.vocabulary import Vocabulary
 from pipeline.table import NameTable
 
@@ -33,14 +34,17 @@ class Calibration(NamedTuple):
 
     familiarity: Familiarity
     conformal: Conformal
+    confusion: tuple[tuple[int, ...], ...]
+    """(C, C) rows of validation by true language (row) and answered language (column)."""
 
 
 def calibrate(model: ProbabilityModel, training: NameTable, validation: NameTable) -> Calibration:
-    """Fit familiarity and conformal sets.
+    """Fit familiarity and conformal sets, and count the answers by true language.
 
     `validation` must be the rows that the temperature was fitted on, or others the model has not
     seen. A row counts for its own label, so a name of several languages counts once for each.
-    Rows of languages that the model does not know are left out of the sets' calibration.
+    Rows of languages that the model does not know are left out of sets and confusion; rows whose
+    verdict is unknown are left out of the confusion, as nobody would count such an answer.
     """
     class_of = {language.code: c for c, language in enumerate(model.languages)}
     known = validation.take(
@@ -52,7 +56,13 @@ def calibrate(model: ProbabilityModel, training: NameTable, validation: NameTabl
     groups = groups_by_size(
         np.bincount(np.array(seen, np.int64), minlength=C), np.bincount(truth, minlength=C)
     )
-    return Calibration(
-        Familiarity.fit(model.vocabulary, sorted(set(training.name)), sorted(set(validation.name))),
-        Conformal.fit(model.probabilities(known.name), truth, groups),
+    familiarity = Familiarity.fit(
+        model.vocabulary, sorted(set(training.name)), sorted(set(validation.name))
     )
+    probabilities = model.probabilities(known.name)
+    conformal = Conformal.fit(probabilities, truth, groups)
+    judgements = judge(familiarity.of(known.name), conformal.sets(probabilities))
+    told = np.array([judgement.verdict != Verdict.UNKNOWN for judgement in judgements], bool)
+    pairs = truth * C + probabilities.argmax(axis=1)
+    counts = np.bincount(pairs[told], minlength=C * C).reshape(C, C)
+    return Calibration(familiarity, conformal, tuple(map(tuple, counts.tolist())))

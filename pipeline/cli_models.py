@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from model.artifact import RECORD, load_record
+from model.card import card
 from model.pointer import MODEL, Pointer, bentoml_home, read_pointer
 from pipeline.terminal import cell, figures, print_json, print_pairs, print_table
 
@@ -84,8 +85,6 @@ def show_card(
     tag: Annotated[str | None, typer.Argument(help="A tag; else the promoted model.")] = None,
 ) -> None:
     """The model card in Markdown: what it was trained on, how good it is, what it is not for."""
-    from pipeline.card import card
-
     tag, directory, sha256 = find(tag)
     print(card(load_record(directory, sha256=sha256), tag), end="")
 

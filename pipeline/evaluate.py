@@ -22,17 +22,6 @@ LEAST_PROBABILITY = 1e-7
 """Log-loss counts no probability as smaller, so that one sure mistake does not decide it."""
 
 
-FIGURES = {
-    "accuracy": "accuracy",
-    "any_valid_accuracy": "any valid label",
-    "top3_accuracy": "top 3",
-    "macro_f1": "macro-F1",
-    "log_loss": "log-loss (nats)",
-    "ece": "calibration error",
-}
-"""The single figures of an `Evaluation`, and what tables call them."""
-
-
 @dataclass(frozen=True)
 class LanguageQuality:
     """Quality on the rows of one language; shares from 0 to 1."""
@@ -138,6 +127,29 @@ def confusion(
     codes = [language.code for language in languages]
     answers = [codes[c] for c in probabilities.argmax(axis=1)]
     return np.asarray(confusion_matrix(list(labels), answers, labels=codes), np.int64)
+
+
+def most_confused(
+    counts: NDArray[np.int64], languages: Sequence[Language], n: int = 8
+) -> list[dict[str, Any]]:
+    """The n commonest mistakes of a confusion matrix (C, C), rows by true language.
+
+    Returns JSON values for `metrics.confused`: the true and the answered language's code, how many
+    rows were so mistaken, and what share of the true language's rows they are, the largest first.
+    """
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(shares, 0)
+    order = np.argsort(-shares, axis=None, kind="stable")[:n]
+    return [
+        {
+            "true": languages[row].code,
+            "answered": languages[column].code,
+            "n": int(counts[row, column]),
+            "share": float(shares[row, column]),
+        }
+        for row, column in zip(*np.unravel_index(order, shares.shape), strict=True)
+        if shares[row, column] > 0
+    ]
 
 
 def _any_valid(spellings: Sequence[str], truth: Integers, best: Integers) -> float:

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from model import artifact as artifacts
+from model.card import CALIBRATION, FIGURES
 from model.classifier import Classifier
 from model.evidence import Evidence
 from pipeline import store
 from pipeline.baseline import baseline_probabilities, fit_baseline
 from pipeline.batches import examples
-from pipeline.card import CALIBRATION, most_confused
 from pipeline.config import GateConfig
-from pipeline.evaluate import FIGURES, Evaluation, confusion
+from pipeline.evaluate import Evaluation, confusion, most_confused
 from pipeline.evaluate import evaluate as judge_rows
 from pipeline.gate import Decision, judge
 from pipeline.pictures import draw_confusion, draw_learning_curve

@@ -1,14 +1,31 @@
 """The HTTP service: `bentoml serve service.app:Namelang`."""
 
+import gc
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import bentoml
 from bentoml.exceptions import NotFound
+from pydantic import ConfigDict
 
-from model.classifier import Classifier
-from model.pointer import bentoml_home, read_pointer
-from service.schemas import BatchAnswer, BatchRequest, ClassifyAnswer, ClassifyRequest, Refusal
+from model.pointer import MODEL, bentoml_home, read_pointer
+from service.api import Api
+from service.asgi import App, across_origins
+from service.desk import Desk
+from service.dispatch import Dispatcher
+from service.endpoints import endpoints
+from service.host import FrontedService
+from service.keys import Keyring
+from service.metrics import Metrics
+from service.names import read_each
+from service.schemas import StoredModel
+from service.served import Options, Served
+from service.settings import Settings
+
+SETTINGS = Settings.from_environment(os.environ)
+"""Read when the class below is made, for BentoML wants the number of workers then."""
 
 
 class PromotedModel(bentoml.models.BentoModel):
@@ -40,39 +57,86 @@ class PromotedModel(bentoml.models.BentoModel):
             )
         return bentoml.Tag.from_str(pointer.tag)
 
-    def resolve(self, *stores: Any) -> tuple[str, Classifier]:
-        """The tag and the loaded model, verified against the digest that was stored with it.
+    def resolve(self, *stores: Any) -> Served:
+        """The loaded model, verified against the digest that was stored with it.
 
         In a checkout BentoML calls this before it starts a worker too, so that a damaged model ends
         the server, where a worker that cannot load it would be started again and again.
         """
         stored = super().resolve(*stores)
-        classifier = Classifier.load(Path(stored.path), sha256=stored.info.metadata["sha256"])
-        return str(stored.tag), classifier
+        pointer = read_pointer(bentoml_home())
+        tag = str(stored.tag)
+        return Served.load(
+            Path(stored.path),
+            tag=tag,
+            sha256=stored.info.metadata["sha256"],
+            created=stored.creation_time.isoformat(timespec="seconds"),
+            promoted_at=pointer.promoted_at if pointer and pointer.tag == tag else None,
+        )
+
+
+class NamesRequest(bentoml.IODescriptor):
+    """Names for BentoML's own clients."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # BentoML logs the error
+    names: list[str]
 
 
 # One BLAS thread a worker: workers that each started a thread for every core would fight over them.
-@bentoml.service(envs=[{"name": "OPENBLAS_NUM_THREADS", "value": "1"}])
+@bentoml.service(
+    service_class=FrontedService,
+    workers=SETTINGS.workers,
+    envs=[{"name": "OPENBLAS_NUM_THREADS", "value": "1"}],
+    http={"host": "127.0.0.1"},  # a network is for who asks for it
+)
 class Namelang:
     """Which language does a family name come from?"""
 
     model = PromotedModel()
 
     def __init__(self) -> None:
-        self.tag, self.classifier = self.model
+        self.served: Served = self.model
+        # What is loaded stays, and need not be looked through whenever garbage is collected.
+        gc.collect()
+        gc.freeze()
+        self.metrics = Metrics(self.served)
+        self.desk = Desk(self.metrics, room=SETTINGS.max_queue)
 
-    @bentoml.api(route="/v1/classify", input_spec=ClassifyRequest, output_spec=ClassifyAnswer)
-    def classify(self, request: ClassifyRequest | Refusal, /) -> ClassifyAnswer | Refusal:
-        """The languages of one name, the most probable first."""
-        if isinstance(request, Refusal):
-            return request
-        [answer] = self.classifier.classify([request.name], request.top_k)
-        return ClassifyAnswer(model=self.tag, **answer)
+    def application(self, native: Mapping[str, App]) -> App:
+        """The endpoints that are answered ahead of BentoML's own; see `service.host`."""
+        api = Api(self.desk, lambda: self.served, self._stored)
+        dispatcher = Dispatcher(
+            tuple(endpoints(api)),
+            native,
+            tag=lambda: self.served.tag,
+            keyring=Keyring.load(SETTINGS.keys_file, processes=SETTINGS.workers),
+            metrics=self.metrics,
+            max_body=SETTINGS.max_body,
+            body_seconds=SETTINGS.body_seconds,
+        )
+        return across_origins(dispatcher, SETTINGS.cors_origins.split())
 
-    @bentoml.api(route="/v1/classify_batch", input_spec=BatchRequest, output_spec=BatchAnswer)
-    def classify_batch(self, request: BatchRequest | Refusal, /) -> BatchAnswer | Refusal:
-        """The languages of each name, in the order asked."""
-        if isinstance(request, Refusal):
-            return request
-        results = self.classifier.classify(request.names, request.top_k)
-        return BatchAnswer(model=self.tag, results=results)
+    @bentoml.api(route="/bento/classify", input_spec=NamesRequest, batchable=True)
+    def classify(self, names: list[str]) -> list[Mapping[str, object]]:
+        """The languages of names, for BentoML's own clients, whose batches BentoML forms."""
+        return read_each(
+            names, 0, full=False, read=lambda good: self.desk.answers(self.served, good, Options())
+        )
+
+    def _stored(self) -> list[StoredModel]:
+        return [
+            StoredModel(
+                model=str(model.tag),
+                created=model.creation_time.isoformat(timespec="seconds"),
+                status=model.info.labels.get("status", "refused"),
+                promoted=str(model.tag) == self.served.tag,
+            )
+            for model in sorted(_versions(), key=lambda model: model.creation_time, reverse=True)
+        ]
+
+
+def _versions() -> list[bentoml.Model]:
+    try:
+        return bentoml.models.list(MODEL)
+    except NotFound:
+        return []  # a Bento brings its model along, and needs no store

@@ -1,150 +1,346 @@
-"""What goes over the wire: request bodies, answers, and the refusal of a bad request."""
+"""What goes over the wire: the bodies of requests and of answers. OpenAPI is made of them too."""
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NotRequired, Self
 
-import bentoml
-from pydantic import AfterValidator, ConfigDict, Field, SkipValidation, ValidationError
-from starlette.requests import Request
-from starlette.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
-from model.classifier import MAX_NAME_LENGTH, check_name
+from model.classifier import COVERAGE, MAX_NAME_LENGTH
+from model.conformal import COVERAGES
+from service.problems import Fault
 
 MAX_NAMES = 10_000
-MAX_ERRORS = 10
-"""How many of a request's errors the refusal spells out."""
-MAX_ECHO = 120
-"""How many characters of a refused value are sent back."""
+MAX_NEIGHBOURS = 50
+CONFIDENCE = 0.95
+TAG = "namelang:20261125-044952.540079-d6cf11ea"
 
-
-def _readable(name: str) -> str:
-    check_name(name)
-    return name
-
-
-Name = Annotated[
-    str,
-    Field(
-        description="A family name in any script.",
-        min_length=1,
-        max_length=MAX_NAME_LENGTH,
-        examples=["Kowalski"],
-    ),
-    AfterValidator(_readable),
-]
 TopK = Annotated[
-    int | None,
-    Field(description="How many languages to answer with; all of them without it.", ge=1),
+    int | None, Field(description="How many languages to list; all of them without it.", ge=1)
+]
+Threshold = Annotated[
+    float, Field(description="List only languages at least this probable.", ge=0, le=1)
+]
+Languages = Annotated[
+    list[str] | None,
+    Field(
+        description="Only these can be: codes, ISO 639-3 codes, English names, or groups.",
+        min_length=1,
+        max_length=200,
+        examples=[["pl", "German", "Nordic"]],
+    ),
+]
+Prior = Annotated[
+    dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None,
+    Field(
+        description="How likely each language (or group) is before the name is seen, on any scale; "
+        "`*` stands for the rest, which can otherwise not be.",
+        min_length=1,
+        max_length=200,
+        examples=[{"pl": 3, "de": 1, "*": 1}],
+    ),
+]
+Coverage = Annotated[
+    float,
+    Field(
+        description="How often `set` is to hold the true language.",
+        ge=COVERAGES[0],
+        le=COVERAGES[-1],
+    ),
+]
+Names = Annotated[
+    list[Any],  # what is no name fails alone, not the whole batch
+    Field(
+        description=f"Family names in any script, each of at most {MAX_NAME_LENGTH} characters.",
+        min_length=1,
+        max_length=MAX_NAMES,
+        json_schema_extra={"items": {"type": "string"}},
+        examples=[["Kowalski", "Papadopoulos", "田中"]],
+    ),
+]
+FullNames = Annotated[
+    list[Any],
+    Field(
+        description="Full names, of which the family names are read, in place of `names`.",
+        min_length=1,
+        max_length=MAX_NAMES,
+        json_schema_extra={"items": {"type": "string"}},
+        examples=[["Anna Maria Kowalska", "山田 太郎"]],
+    ),
 ]
 
 
-class Refusal(JSONResponse):
-    """A 400 that says for each error which field, which value, and what was expected.
-
-    The body goes to the caller, whose names these are, and nowhere else.
-    """
-
-    def __init__(self, error: ValidationError, fields: Iterable[str]) -> None:
-        errors = error.errors(include_url=False, include_context=False)
-        detail = [_explain(fields, **error) for error in errors[:MAX_ERRORS]]
-        super().__init__(
-            {"error": f"invalid request: {len(errors)} error(s)", "detail": detail}, 400
-        )
-
-
-def _explain(
-    fields: Iterable[str], *, type: str, loc: tuple[int | str, ...], msg: str, input: Any, **_: Any
-) -> dict[str, Any]:
-    field = "".join(f"[{part}]" if isinstance(part, int) else part for part in loc)
-    unknown = type == "extra_forbidden"
-    expected = f"no field but {', '.join(fields)}" if unknown else msg.removeprefix("Value error, ")
-    return {"field": field or "body", "value": _echo(input), "expected": expected}
-
-
-def _echo(value: Any) -> Any:
-    """What was sent, kept short: ``["a", "b"]`` → ``"array of 2"``."""
-    match value:
-        case bytes():  # the whole body, where it is no JSON
-            return value[:MAX_ECHO].decode("utf-8", "replace")
-        case str():
-            return value[:MAX_ECHO]
-        case list():
-            return f"array of {len(value)}"
-        case dict():
-            return f"object of {len(value)}"
-        case int() | None:
-            return value
-        case _:  # a float, which JSON may not know: NaN, Infinity
-            return str(value)
-
-
-class _Body(bentoml.IODescriptor):
+class Body(BaseModel):
     """A JSON object as the whole body of a request; no field but the declared ones."""
 
-    __root_input__ = True  # BentoML hands the body over as one argument, not one for each field.
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    @classmethod
-    async def from_http_request(cls, request: Request, serde: object) -> Self | Refusal:
-        """The body, or its refusal.
-
-        The refusal is returned, for BentoML would log what is raised here, names included.
-        """
-        try:
-            return cls.model_validate_json(await request.body())
-        except ValidationError as error:
-            return Refusal(error, cls.model_fields)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class ClassifyRequest(_Body):
+def _exactly_one(*fields: str) -> ConfigDict:
+    """Says in the schema what `_one` checks."""
+    either: list[JsonValue] = [
+        {"required": [field], "properties": {field: {"not": {"type": "null"}}}} for field in fields
+    ]
+    return ConfigDict(json_schema_extra={"oneOf": either})
+
+
+class OneName(Body):
+    """A name or a full name."""
+
+    model_config = _exactly_one("name", "full_name")
+
+    name: Annotated[
+        str | None,
+        Field(
+            description=f"A family name in any script, of at most {MAX_NAME_LENGTH} characters.",
+            examples=["Kowalski"],
+        ),
+    ] = None
+    full_name: Annotated[
+        str | None,
+        Field(
+            description="A full name, of which the family name is read, in place of `name`.",
+            examples=["Anna Maria Kowalska"],
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.name is None) == (self.full_name is None):
+            raise ValueError("exactly one of name and full_name")
+        return self
+
+
+class ManyNames(Body):
+    """Names or full names."""
+
+    model_config = _exactly_one("names", "full_names")
+
+    names: Names | None = None
+    full_names: FullNames | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.names is None) == (self.full_names is None):
+            raise ValueError("exactly one of names and full_names")
+        return self
+
+
+class Asked(Body):
+    """What a caller can ask of an answer."""
+
+    top_k: TopK = None
+    threshold: Threshold = 0.0
+    languages: Languages = None
+    prior: Prior = None
+    coverage: Coverage = COVERAGE
+
+
+class ClassifyRequest(Asked, OneName):
     """Which languages does this name come from?"""
 
-    name: Name
-    top_k: TopK = None
 
-
-class BatchRequest(_Body):
+class BatchRequest(Asked, ManyNames):
     """Which languages does each of these names come from?"""
 
-    names: Annotated[list[Name], Field(min_length=1, max_length=MAX_NAMES)]
-    top_k: TopK = None
+
+class ExplainRequest(Asked, OneName):
+    """Which languages does this name come from, and what does the answer rest on?"""
+
+    neighbours: Annotated[
+        int, Field(description="How many of the nearest known names.", ge=0, le=MAX_NEIGHBOURS)
+    ] = 5
+
+
+class EmbedRequest(ManyNames):
+    """What is the model's state after each of these names?"""
+
+
+class CompositionRequest(ManyNames):
+    """Of which languages are these names, taken together?"""
+
+    languages: Languages = None
+    confidence: Annotated[
+        float, Field(description="How often the intervals hold the true share.", ge=0.5, le=0.99)
+    ] = CONFIDENCE
+
+
+Model = Annotated[str, Field(description="The model that answered.", examples=[TAG])]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class LanguageProbability(TypedDict):
     """One line of an answer."""
 
+    code: Annotated[str, Field(examples=["pl"])]
+    language: Annotated[str, Field(examples=["Polish"])]
+    probability: Share
+
+
+class Answer(TypedDict):
+    """What the model makes of a name."""
+
+    name: Annotated[str, Field(description="The family name that was read, as it was sent.")]
+    full_name: NotRequired[Annotated[str, Field(description="As it was sent, if it was.")]]
+    verdict: Annotated[str, Field(pattern="^(confident|ambiguous|unknown)$")]
+    reason: Annotated[str, Field(description="why, as a code", examples=["one_language"])]
+    set: Annotated[
+        list[str], Field(description="Codes that hold the true language as often as asked.")
+    ]
+    languages: Annotated[list[LanguageProbability], Field(description="Most probable first.")]
+
+
+class ClassifyAnswer(Answer):
+    """The languages of a name, and how far they can be relied on."""
+
+    model: Model
+
+
+class FailedItem(TypedDict):
+    """An item that could not be read. The others were."""
+
+    name: Annotated[Any, Field(description="What was sent, kept short.")]
+    error: Fault
+
+
+class BatchAnswer(TypedDict):
+    """One result for each name, in the order asked."""
+
+    model: Model
+    results: list[Answer | FailedItem]
+
+
+class Push(TypedDict):
+    """How far an n-gram pushes towards a language, in logits above the mean of all languages."""
+
     code: str
-    language: str
-    probability: float
+    logit: float
 
 
-class Result(TypedDict):
-    """A name as it was sent, and what the model makes of it."""
+class FiredGram(TypedDict):
+    """An n-gram that fired, with the languages that it pushes to most."""
 
-    name: str
-    verdict: str
-    reason: str
-    set: list[str]
+    text: str
+    push: list[Push]
+
+
+class TraceStep(TypedDict):
+    """What the model believed after one symbol of the normalised name, or a mark."""
+
+    symbol: str
+    grams: list[FiredGram]
     languages: list[LanguageProbability]
 
 
-# The classifier's answers are not validated again, which would take longer than making them.
-class ClassifyAnswer(bentoml.IODescriptor):
-    """The languages of a name, the most probable first, and how far they can be relied on."""
+class Neighbour(TypedDict):
+    """A known name near the one asked about."""
 
-    model: str
     name: str
-    verdict: Annotated[str, Field(description="confident, ambiguous or unknown")]
-    reason: Annotated[str, Field(description="why, as a code", examples=["one_language"])]
-    set: Annotated[
-        list[str], Field(description="languages that hold the true one nine times out of ten")
+    similarity: Annotated[float, Field(description="cosine of the embeddings")]
+    languages: Annotated[dict[str, int], Field(description="training records by language")]
+
+
+class ExplainAnswer(ClassifyAnswer):
+    """An answer with what it rests on."""
+
+    familiarity: Annotated[Share, Field(description="Share of real names that look stranger.")]
+    on_lists: Annotated[
+        dict[str, int] | None, Field(description="Training records with this very spelling.")
     ]
-    languages: SkipValidation[list[LanguageProbability]]
+    nearest: list[Neighbour] | None
+    trace: list[TraceStep]
 
 
-class BatchAnswer(bentoml.IODescriptor):
-    """One result for each name, in the order asked."""
+class Embedding(TypedDict):
+    """h_T of a name."""
+
+    name: str
+    full_name: NotRequired[str]
+    embedding: list[float]
+
+
+class EmbedAnswer(TypedDict):
+    """One embedding for each name, in the order asked."""
+
+    model: Model
+    dimensions: int
+    results: list[Embedding | FailedItem]
+
+
+class LanguageShare(TypedDict):
+    """A language's share of the names, with its interval."""
+
+    code: str
+    language: str
+    share: Share
+    low: Share
+    high: Share
+    answered: Annotated[Share, Field(description="Share of names so answered, uncorrected.")]
+
+
+class CompositionAnswer(TypedDict):
+    """The language make-up of a list of names, corrected for what the model mistakes for what."""
+
+    model: Model
+    confidence: float
+    names: Annotated[int, Field(description="Names that the make-up is of.")]
+    unknown: Annotated[int, Field(description="Left out: they look like no name.")]
+    unreadable: Annotated[int, Field(description="Left out: there was nothing to read.")]
+    languages: list[LanguageShare]
+
+
+class TestQuality(TypedDict):
+    """Quality on the test names of a language."""
+
+    n: int
+    precision: Share
+    recall: Share
+    f1: Share
+
+
+class KnownLanguage(TypedDict):
+    """A language that the model knows."""
+
+    code: str
+    language: str
+    iso639_3: str | None
+    names: Annotated[int | None, Field(description="Distinct names in its data.")]
+    test: TestQuality | None
+
+
+class LanguagesAnswer(TypedDict):
+    """The languages that the model knows, and the groups that requests can name."""
+
+    model: Model
+    languages: list[KnownLanguage]
+    groups: dict[str, list[str]]
+
+
+class ModelAnswer(TypedDict):
+    """The served model's own record."""
+
+    model: Model
+    sha256: str
+    promoted_at: str | None
+    created: str | None
+    hidden: int
+    data: Annotated[dict[str, Any], Field(description="Hash, origins, licences, counts.")]
+    metrics: Annotated[dict[str, Any], Field(description="On test names, per language too.")]
+    training: dict[str, Any]
+    libraries: dict[str, str]
+    card: Annotated[str, Field(description="The model card, Markdown.")]
+
+
+class StoredModel(TypedDict):
+    """A version in the store."""
 
     model: str
-    results: SkipValidation[list[Result]]
+    created: str
+    status: str
+    promoted: bool
+
+
+class ModelsAnswer(TypedDict):
+    """Every version in the store, the newest first."""
+
+    model: Model
+    models: list[StoredModel]

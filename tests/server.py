@@ -5,10 +5,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 
@@ -22,32 +23,50 @@ class Server:
     log: Path
 
 
-def bentoml(
-    *arguments: str, home: Path, cwd: Path = CHECKOUT, python: str = sys.executable
+def command(
+    *arguments: str,
+    home: Path,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    cwd: Path = CHECKOUT,
+    python: str = sys.executable,
 ) -> list[str]:
-    """The command line, wrapped so that it runs in `cwd` with no environment but this one."""
+    """BentoML's command line, wrapped to run in `cwd` with no environment but `settings`."""
     environment = {
         "PATH": os.environ["PATH"],
         "BENTOML_HOME": str(home),
         "BENTOML_DO_NOT_TRACK": "True",
+        **settings,
     }
-    settings = [f"{name}={value}" for name, value in environment.items()]
-    return ["env", "-i", "-C", str(cwd), *settings, python, "-m", "bentoml", *arguments]
+    pairs = [f"{name}={value}" for name, value in environment.items()]
+    return ["env", "-i", "-C", str(cwd), *pairs, python, "-m", "bentoml", *arguments]
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 @contextmanager
 def serve(
-    target: str, *, home: Path, log: Path, cwd: Path = CHECKOUT, python: str = sys.executable
+    target: str,
+    *,
+    home: Path,
+    log: Path,
+    port: int | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    cwd: Path = CHECKOUT,
+    python: str = sys.executable,
 ) -> Iterator[Server]:
     """Serve a Bento or an import string until the block ends; ready when the block begins."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    arguments = ("serve", target, "--host", "127.0.0.1", "--port", str(port))
-    command = bentoml(*arguments, home=home, cwd=cwd, python=python)
+    port = port or free_port()
+    line = command(
+        "serve", target, "--port", str(port), home=home, settings=settings, cwd=cwd, python=python
+    )
     with (
         log.open("wb") as output,
-        subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process,
+        subprocess.Popen(line, stdout=output, stderr=subprocess.STDOUT) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=START_LIMIT) as client,
     ):
         try:

@@ -91,6 +91,11 @@ def test_another_model_than_the_one_asked_for(copy: Path) -> None:
         ({"temperature": 0}, "temperature is 0, expected above 0"),
         ({"vocabulary": {"order": 3}}, "not a whole artifact: KeyError"),
         ({"languages": None}, "not a whole artifact: TypeError"),
+        ({"confusion": [[1, 2], [3, 4]]}, "confusion is not square; expected 4 rows of 4 counts"),
+        ({"confusion": []}, "confusion is not square"),
+        ({"confusion": [[0, 0, 0, -1]] * 4}, "confusion holds what is no count"),
+        ({"confusion": [[0, 0, 0, 0.5]] * 4}, "confusion holds what is no count"),
+        ({"confusion": 7}, "not a whole artifact: TypeError"),
     ],
 )
 def test_a_record_that_cannot_be_right(
@@ -99,6 +104,15 @@ def test_a_record_that_cannot_be_right(
     edit(copy, **changes)
     with pytest.raises(ArtifactError, match=message):
         load(copy)
+
+
+def test_a_model_of_before_the_confusion_was_counted(copy: Path) -> None:
+    path = copy / RECORD
+    record = json.loads(path.read_text("utf-8"))
+    del record["confusion"]
+    path.write_text(json.dumps(record), "utf-8")
+    assert load(copy).confusion is None
+    assert Classifier.load(copy).classify(["Nowak"], 1)
 
 
 def test_a_record_cut_short(copy: Path) -> None:

@@ -9,14 +9,14 @@ from sysconfig import get_path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from server import CHECKOUT, bentoml, serve
+from server import CHECKOUT, command, serve
 
 from model.classifier import Classifier
 from pipeline import store
 
 
 def run(*arguments: str, home: Path) -> str:
-    done = subprocess.run(bentoml(*arguments, home=home), capture_output=True, text=True)
+    done = subprocess.run(command(*arguments, home=home), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

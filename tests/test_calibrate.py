@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.artifact import load
 from model.classifier import Classifier
 from model.text import normalise
 from pipeline.calibrate import Calibration, calibrate
@@ -58,7 +59,9 @@ def test_rows_of_unknown_languages_take_no_part_in_the_sets(
     classifier: Classifier, calibration: Calibration
 ) -> None:
     known = {code: names for code, names in UNSEEN.items() if code != "xx"}
-    assert calibrate(classifier, table(SEEN), table(known)).conformal == calibration.conformal
+    without = calibrate(classifier, table(SEEN), table(known))
+    assert without.conformal == calibration.conformal
+    assert np.sum(without.confusion) == np.sum(calibration.confusion)
 
 
 def test_every_language_has_a_group_even_without_validation_names(
@@ -72,3 +75,23 @@ def test_nothing_to_calibrate_on_says_nothing_it_cannot_know(classifier: Classif
     empty = calibrate(classifier, table(SEEN), table({}))
     assert not empty.familiarity.scales
     assert empty.conformal.sets(classifier.probabilities(["Nowak"])).all()
+    assert empty.confusion == ((0,) * 4,) * 4
+
+
+def test_the_confusion_counts_the_answers_that_are_not_unknown(classifier: Classifier) -> None:
+    """Of strings that look like no name, the answer counts for nothing."""
+    plain = table(UNSEEN | {"ru": UNSEEN["ru"] + " Смирнова"})
+    odd = table(UNSEEN | {"ru": UNSEEN["ru"] + " Смирnova"})
+    names = [name for name, code in zip(plain.name, plain.language, strict=True) if code == "ru"]
+    answers = classifier.probabilities(names).argmax(axis=1)
+    expected = calibrate(classifier, table(SEEN), plain).confusion[3]
+    assert sum(expected) == len(names) == 5
+    assert list(expected) == np.bincount(answers, minlength=4).tolist()
+    assert sum(calibrate(classifier, table(SEEN), odd).confusion[3]) == 4
+
+
+def test_the_confusion_travels_with_the_model(artifact: Path) -> None:
+    counts = load(artifact).confusion
+    assert counts
+    assert np.shape(counts) == (4, 4)
+    assert np.trace(counts) > np.sum(counts) / 2

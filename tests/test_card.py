@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from model.artifact import load, load_record
-from pipeline.card import card, most_confused
+from model.card import card
 from pipeline.evaluate import evaluate
-from pipeline.reliability import draw_calibration
 
 
 @pytest.fixture
@@ -77,21 +76,3 @@ def test_every_table_is_whole(record: dict[str, Any]) -> None:
     for table in card(record, "namelang:1").split("\n\n"):
         rows = [line.replace(r"\|", "").count("|") for line in table.splitlines() if line[0] == "|"]
         assert len(set(rows)) <= 1
-
-
-def test_the_most_confused_pairs(artifact: Path) -> None:
-    languages = load(artifact).languages
-    counts = np.array([[9, 1, 0, 0], [0, 5, 5, 0], [0, 0, 0, 0], [0, 30, 0, 70]])
-    assert most_confused(counts, languages, 2) == [
-        {"true": "ja", "answered": "pl", "n": 5, "share": 0.5},
-        {"true": "ru", "answered": "ja", "n": 30, "share": 0.3},
-    ]
-    assert len(most_confused(counts, languages)) == 3, "right answers and pairs never seen aside"
-
-
-@pytest.mark.parametrize("confidence", [[], [1.0], [0.0, 0.31, 0.33, 0.999]])
-def test_a_reliability_diagram(confidence: list[float], tmp_path: Path) -> None:
-    path = tmp_path / "calibration.png"
-    answers = np.array(confidence, np.float32)
-    draw_calibration(answers, answers > 0.32, path)
-    assert path.read_bytes().startswith(b"\x89PNG")

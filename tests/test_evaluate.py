@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model.artifact import Language
-from pipeline.evaluate import Evaluation, calibration_error, confusion, evaluate
+from pipeline.evaluate import Evaluation, calibration_error, confusion, evaluate, most_confused
 
 LANGUAGES = tuple(Language(code, code.upper()) for code in ("de", "fr", "pl", "ru"))
 
@@ -57,6 +57,15 @@ def test_confusion_counts_true_by_answered() -> None:
     table = confusion(["de", "de", "fr"], p, LANGUAGES)
     assert table[:2, :2].tolist() == [[1, 1], [0, 1]]
     assert table.sum() == 3
+
+
+def test_the_most_confused_pairs() -> None:
+    counts = np.array([[9, 1, 0, 0], [0, 5, 5, 0], [0, 0, 0, 0], [0, 30, 0, 70]])
+    assert most_confused(counts, LANGUAGES, 2) == [
+        {"true": "fr", "answered": "pl", "n": 5, "share": 0.5},
+        {"true": "ru", "answered": "fr", "n": 30, "share": 0.3},
+    ]
+    assert len(most_confused(counts, LANGUAGES)) == 3, "right answers and pairs never seen aside"
 
 
 def test_an_evaluation_survives_json() -> None:

@@ -28,7 +28,8 @@ DOORS = {
     },
     "triton": {"model/fused.py", "model/kernel.py"},
     "prefect": {"pipeline/flows.py"},
-    "bentoml": {"pipeline/store.py", "service/app.py", "service/schemas.py"},
+    "bentoml": {"pipeline/store.py", "service/app.py"},
+    "_bentoml_sdk": {"service/host.py"},
 }
 MODEL_MAY = {"numpy", "torch", "triton", "safetensors", "threadpoolctl", "model"}
 MODEL_MAY |= sys.stdlib_module_names

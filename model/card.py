@@ -6,14 +6,18 @@ After Mitchell et al., Model Cards for Model Reporting, 2019.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from model.artifact import Language
-from pipeline.evaluate import FIGURES
-
 CALIBRATION = "calibration.png"
 """The picture that the card shows, beside it in the report's folder."""
+
+FIGURES = {
+    "accuracy": "accuracy",
+    "any_valid_accuracy": "any valid label",
+    "top3_accuracy": "top 3",
+    "macro_f1": "macro-F1",
+    "log_loss": "log-loss (nats)",
+    "ece": "calibration error",
+}
+"""The single figures of `metrics.test` in a record, and what tables call them."""
 
 FEW_NAMES, FEW_ROWS = 500, 50
 """Below these a language has little to learn from, or its figures are rough."""
@@ -178,29 +182,6 @@ def _weak_spots(test: Mapping[str, Any]) -> Iterable[str]:
             f"Names belong to several languages: {shared:.1%} of the answers are counted wrong"
             " though another row of the same name says they are right."
         )
-
-
-def most_confused(
-    counts: NDArray[np.int64], languages: Sequence[Language], n: int = 8
-) -> list[dict[str, Any]]:
-    """The n commonest mistakes of a confusion matrix (C, C), rows by true language.
-
-    Returns JSON values for `metrics.confused`: the true and the answered language's code, how many
-    rows were so mistaken, and what share of the true language's rows they are, the largest first.
-    """
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    np.fill_diagonal(shares, 0)
-    order = np.argsort(-shares, axis=None, kind="stable")[:n]
-    return [
-        {
-            "true": languages[row].code,
-            "answered": languages[column].code,
-            "n": int(counts[row, column]),
-            "share": float(shares[row, column]),
-        }
-        for row, column in zip(*np.unravel_index(order, shares.shape), strict=True)
-        if shares[row, column] > 0
-    ]
 
 
 def _sorted(fields: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:

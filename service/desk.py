@@ -1,0 +1,102 @@
+"""Where names are read: single ones in batches on the event loop, long lists in a thread."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+from model.answer import Answer
+from model.classifier import Judged
+from service.batcher import Batcher, Overloaded
+from service.metrics import Metrics
+from service.served import Options, Served
+
+MOST = 256
+"""Single names in a batch: at about 20 µs each, the loop is held up for 5 ms at most."""
+
+SLICE = 4096
+"""Names of a list that are read in one go; other lists have their turn in between.
+
+Long enough to share prefixes and cores, short enough for others not to wait a quarter second."""
+
+T = TypeVar("T")
+
+
+class Single(NamedTuple):
+    """A name to be answered, the model that is to answer, and how."""
+
+    served: Served
+    options: Options
+    name: str
+
+
+class Desk:
+    """Reads what callers send, with bounds on what may wait."""
+
+    def __init__(self, metrics: Metrics, *, room: int) -> None:
+        """`room` is how many names may wait, those of lists and single ones each."""
+        self._metrics = metrics
+        self._room = room
+        self._singles: Batcher[Single, Answer] = Batcher(self._answer_singles, most=MOST, room=room)
+        self._listed = 0
+        # One thread: a second would wait for the interpreter's lock most of its time.
+        self._thread = ThreadPoolExecutor(1, "namelang-lists")
+
+    async def answer(self, served: Served, name: str, options: Options) -> Answer:
+        """The answer for a readable name.
+
+        Raises:
+            Overloaded: too many names wait.
+        """
+        return await self._singles.ask(Single(served, options, name))
+
+    async def slices(
+        self, items: Sequence[str], read: Callable[[Sequence[str], int], T]
+    ) -> AsyncIterator[T]:
+        """What `read` makes of each slice of the items and the slice's start, in a thread.
+
+        Raises:
+            Overloaded: too many names wait.
+        """
+        self._queue(len(items))
+        left = len(items)
+        try:
+            for start in range(0, len(items), SLICE):
+                part = items[start : start + SLICE]
+                yield await self.in_thread(read, part, start)
+                left -= len(part)
+                self._queue(-len(part))
+        finally:
+            self._queue(-left)
+
+    async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        """The result of `work`, which takes too long for the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    def judge(self, served: Served, names: Sequence[str], options: Options) -> Judged:
+        """What the model makes of readable names, counted in the metrics."""
+        judged = served.classifier.judge(names, coverage=options.coverage, context=options.context)
+        self._metrics.judged(served, names, judged)
+        return judged
+
+    def answers(self, served: Served, names: Sequence[str], options: Options) -> list[Answer]:
+        """The answers for readable names, counted in the metrics."""
+        judged = self.judge(served, names, options)
+        return served.classifier.answers(names, judged, options.top_k, options.threshold)
+
+    def _answer_singles(self, batch: list[Single]) -> list[Answer]:
+        self._metrics.waiting(len(self._singles) + self._listed)
+        answers: dict[int, Answer] = {}
+        alike: dict[tuple[Served, Options], list[int]] = {}
+        for i, single in enumerate(batch):
+            alike.setdefault((single.served, single.options), []).append(i)
+        for (served, options), places in alike.items():
+            names = [batch[i].name for i in places]
+            answers.update(zip(places, self.answers(served, names, options), strict=True))
+        return [answers[i] for i in range(len(batch))]
+
+    def _queue(self, names: int) -> None:
+        if self._listed + names > self._room:
+            raise Overloaded
+        self._listed += names
+        self._metrics.waiting(len(self._singles) + self._listed)

@@ -1,0 +1,55 @@
+"""Which path is answered by what: the one list that requests, metrics and OpenAPI go by."""
+
+from collections.abc import Iterator
+
+import orjson
+
+from service import schemas
+from service.api import Api
+from service.asgi import Reply, Scope
+from service.dispatch import Endpoint
+from service.openapi import description
+from service.page import page
+from service.problems import Kind
+
+
+def endpoints(api: Api) -> Iterator[Endpoint]:
+    """The endpoints of the API, its description, and the page."""
+    described = tuple(_api(api))
+    content = orjson.dumps(description(described))
+
+    async def openapi(_: None, scope: Scope) -> Reply:
+        return Reply(content)
+
+    yield from described
+    yield Endpoint("GET", "/openapi.json", openapi, guarded=False)
+    yield from page()
+
+
+def _api(api: Api) -> Iterator[Endpoint]:
+    yield Endpoint(
+        "POST", "/v1/classify", api.classify, schemas.ClassifyAnswer, schemas.ClassifyRequest
+    )
+    yield Endpoint(
+        "POST",
+        "/v1/classify_batch",
+        api.classify_batch,
+        schemas.BatchAnswer,
+        schemas.BatchRequest,
+        streams=True,
+    )
+    yield Endpoint(
+        "POST", "/v1/explain", api.explain, schemas.ExplainAnswer, schemas.ExplainRequest
+    )
+    yield Endpoint("POST", "/v1/embed", api.embed, schemas.EmbedAnswer, schemas.EmbedRequest)
+    yield Endpoint(
+        "POST",
+        "/v1/composition",
+        api.models,  # TEMP
+        schemas.CompositionAnswer,
+        schemas.CompositionRequest,
+        refusals=(Kind.NOT_IN_MODEL,),
+    )
+    yield Endpoint("GET", "/v1/languages", api.languages, schemas.LanguagesAnswer)
+    yield Endpoint("GET", "/v1/model", api.model, schemas.ModelAnswer)
+    yield Endpoint("GET", "/v1/models", api.models, schemas.ModelsAnswer)

@@ -1,0 +1,127 @@
+"""What the service counts, for Prometheus: numbers about many names, and no name.
+
+BentoML's `/metrics` shows them: it collects what every process wrote. Labels take few values, all
+of them known beforehand: endpoints, statuses, verdicts, languages, and the tags of models.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+
+import numpy as np
+from prometheus_client import Counter, Gauge, Histogram
+
+from model.classifier import Judged
+from model.text import normalise_all
+from model.verdict import LEAST_FAMILIARITY, Verdict
+from model.vocabulary import Vocabulary
+from service.served import Served
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+BATCH_SIZES = tuple(2**power for power in range(14))
+BOUNDS = (0.01, 0.02, LEAST_FAMILIARITY, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+BINS = (*map(str, BOUNDS), "1")
+
+
+class Metrics:
+    """The series of one process."""
+
+    def __init__(self, served: Served) -> None:
+        """`served` is the model that is served at first."""
+        # No registry: BentoML reads the files of all processes, not the objects of one.
+        # Cached: to find a label's series takes longer than to count in it.
+        self._requests = cache(
+            Counter(
+                "namelang_requests", "Answered requests.", ("endpoint", "status"), registry=None
+            ).labels
+        )
+        self._seconds = cache(
+            Histogram(
+                "namelang_request_seconds",
+                "From the request's headers to the last byte handed to the server.",
+                ("endpoint",),
+                buckets=SECONDS,
+                registry=None,
+            ).labels
+        )
+        self._batch = Histogram(
+            "namelang_batch_names",
+            "Names that were read together.",
+            buckets=BATCH_SIZES,
+            registry=None,
+        )
+        self._waiting = Gauge(
+            "namelang_waiting_names",
+            "Names that wait to be read.",
+            multiprocess_mode="livesum",
+            registry=None,
+        )
+        self._model = Gauge(
+            "namelang_model_info",
+            "Processes that serve this model.",
+            ("model",),
+            multiprocess_mode="livesum",
+            registry=None,
+        )
+        self._verdicts = cache(
+            Counter("namelang_verdicts", "Names.", ("verdict",), registry=None).labels
+        )
+        self._languages = cache(
+            Counter(
+                "namelang_top_languages",
+                "Names by their most probable language, those of verdict unknown left out.",
+                ("language",),
+                registry=None,
+            ).labels
+        )
+        self._familiarity = cache(
+            Counter(
+                "namelang_familiarity_names",
+                "Names by the share of real names that look stranger: `bin` is its upper end.",
+                ("bin",),
+                registry=None,
+            ).labels
+        )
+        self._symbols = Counter("namelang_symbols", "Characters of the names read.", registry=None)
+        self._unlearned = Counter(
+            "namelang_unlearned_symbols", "Those that no training name had.", registry=None
+        )
+        self._model.labels(served.tag).set(1)
+
+    def request(self, endpoint: str, status: int, seconds: float) -> None:
+        """A request was answered."""
+        self._requests(endpoint, status).inc()
+        self._seconds(endpoint).observe(seconds)
+
+    def waiting(self, names: int) -> None:
+        """So many names wait."""
+        self._waiting.set(names)
+
+    def judged(self, served: Served, names: Sequence[str], judged: Judged) -> None:
+        """The model read names."""
+        self._batch.observe(len(names))
+        verdicts = [judgement.verdict for judgement in judged.judgements]
+        best = judged.probabilities.argmax(axis=1).tolist()
+        languages = (
+            served.classifier.languages[c].code
+            for c, verdict in zip(best, verdicts, strict=True)
+            if verdict is not Verdict.UNKNOWN
+        )
+        bins = (BINS[i] for i in np.searchsorted(BOUNDS, judged.familiarity).tolist())
+        _count(self._verdicts, (verdict.value for verdict in verdicts))
+        _count(self._languages, languages)
+        _count(self._familiarity, bins)
+        symbols, unlearned = count_symbols(served.classifier.vocabulary, names)
+        self._symbols.inc(symbols)
+        self._unlearned.inc(unlearned)
+
+
+def _count(series: Callable[[str], Counter], labels: Iterable[str]) -> None:
+    for label, count in Tally(labels).items():
+        series(label).inc(count)
+
+
+def count_symbols(vocabulary: Vocabulary, names: Sequence[str]) -> tuple[int, int]:
+    """How many characters names have, and how many of these no training name had."""
+    text = "".join(normalise_all(names))
+    return len(text), len(text.translate(vocabulary.learned))
