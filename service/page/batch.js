@@ -104,7 +104,7 @@ async function classify() {
     say(`Done: ${count(asked.length, "name")}.`);
   } catch (error) {
     const why = run.signal.aborted ? "Cancelled." : refusal(error);
-    say(`${why} ${count(results.length, "name")} of ${asked.length} are done.`);
+    say(`${why} Done so far: ${count(results.length, "name")} of ${asked.length}.`);
   }
   running(false);
 }

@@ -2,20 +2,30 @@
 
 import { ask } from "./api.js";
 import { $, h, row } from "./dom.js";
-import { count, learn, percent } from "./words.js";
+import { count, learn, percent, refusal } from "./words.js";
 
 const MOST_NAMES = 10_000; // that the service takes
 const MOST = 12; // languages
 const LEAST = 0.005; // smaller shares are summed up
 
 export async function showComposition(names, signal) {
-  const answer = await ask("/v1/composition", { names: names.slice(0, MOST_NAMES) }, signal);
+  $("composition").hidden = false;
+  $("composition-rows").replaceChildren();
+  try {
+    const answer = await ask("/v1/composition", { names: names.slice(0, MOST_NAMES) }, signal);
+    show(answer, names.length > MOST_NAMES);
+  } catch (error) {
+    signal.throwIfAborted();
+    $("composition-note").textContent = refusal(error);
+  }
+}
+
+function show(answer, cut) {
   learn(answer.languages);
   const large = answer.languages.filter(({ share }, i) => i < MOST && share >= LEAST);
   const longest = Math.max(...large.map(({ high }) => high));
   $("composition-rows").replaceChildren(...large.map((line) => asRow(line, longest)));
-  $("composition-note").textContent = describe(answer, large, names.length > MOST_NAMES);
-  $("composition").hidden = false;
+  $("composition-note").textContent = describe(answer, large, cut);
 }
 
 function asRow({ language, share, low, high }, longest) {
@@ -34,7 +44,5 @@ function describe({ names, unknown, unreadable, confidence }, large, cut) {
     unknown && `${count(unknown, "name")} left out as unknown.`,
     unreadable && `${count(unreadable, "name")} left out as unreadable.`,
     cut && `Only the first ${count(MOST_NAMES, "name")} are counted here.`,
-  ]
-    .filter(Boolean)
-    .join(" ");
+  ].filter(Boolean).join(" ");
 }

@@ -45,10 +45,11 @@ function showFacts({ model, created, promoted_at: promoted, data }) {
 }
 
 function showQuality({ test, baseline }) {
-  $("unjudged").hidden = Boolean(test);
-  $("quality").hidden = !test;
   $("calibration").hidden = !test?.reliability?.length;
-  if (!test) return;
+  if (!test) {
+    $("tested").textContent = "How good it is was never tested.";
+    return;
+  }
   const beside = baseline?.accuracy ? ` (naive Bayes: ${percent(baseline.accuracy)})` : "";
   const figures = {
     [`first answers that are right${beside}`]: percent(test.accuracy),
@@ -59,7 +60,7 @@ function showQuality({ test, baseline }) {
   const asFigure = ([what, value]) => h("div", {}, h("dt", {}, what), h("dd", {}, value));
   $("figures").replaceChildren(...Object.entries(figures).map(asFigure));
   $("tested").textContent = `On ${count(test.n, "name")} that training never saw:`;
-  if (test.reliability) showCalibration(test.reliability);
+  if (test.reliability?.length) showCalibration(test.reliability);
 }
 
 /** Words rise at first, numbers fall. */

@@ -31,6 +31,7 @@ export function start() {
 }
 
 function type(text) {
+  palette.assign([]);
   input.value = text;
   input.focus();
   read();

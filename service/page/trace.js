@@ -29,7 +29,7 @@ export function showTrace(given, codes, colours) {
   steps = readSteps(answer.trace, codes);
   chosen = steps.length - 1;
   draw();
-  const titles = ["", ...codes.map(language), "Others"];
+  const titles = ["Read", ...codes.map(language), "Others"];
   const rows = steps.map(({ title, shares }) => row(title(), ...shares.map(percent)));
   $("trace-titles").replaceChildren(...titles.map((title) => h("th", {}, title)));
   $("trace-rows").replaceChildren(...rows);
