@@ -139,7 +139,7 @@ class Neighbourhood:
             if (itself := self._column.get(normalise(name))) is not None:
                 row[itself] = np.inf
         k = min(k, similarity.shape[1])
-        best = np.argpartition(similarity, -k, axis=1)[:, -k:] if k else similarity.astype(np.intp)
+        best = np.argpartition(similarity, -k, axis=1)[:, -k:] if k else similarity[:, :0].argsort()
         for row, columns in zip(similarity, best, strict=True):
             ranked = columns[np.lexsort((columns, -row[columns]))]
             yield [self._neighbour(int(i), float(row[i])) for i in ranked]

@@ -61,7 +61,7 @@ class Api:
             )
             return orjson.dumps({"model": served.tag, **explanation, **_sent(request)})
 
-        return Reply(await self._desk.in_thread(explain), headers=list(PRIVATE))
+        return Reply(await self._desk.explain(explain), headers=list(PRIVATE))
 
     async def classify_batch(self, request: schemas.BatchRequest, scope: Scope) -> Reply:
         """The languages of each name, in the order asked; as a stream of lines if so accepted."""

@@ -24,8 +24,10 @@ from service.schemas import StoredModel
 from service.served import Options, Served
 from service.settings import Settings
 
+# Read here, since BentoML wants the number of workers when the class below is made, and a wrong
+# setting must end the server: a worker that cannot start would be started again and again.
 SETTINGS = Settings.from_environment(os.environ)
-"""Read when the class below is made, for BentoML wants the number of workers then."""
+KEYRING = Keyring.load(SETTINGS.keys_file, processes=SETTINGS.workers)
 
 
 class PromotedModel(bentoml.models.BentoModel):
@@ -101,6 +103,7 @@ class Namelang:
         gc.freeze()
         self.metrics = Metrics(self.served)
         self.desk = Desk(self.metrics, room=SETTINGS.max_queue)
+        self.desk.prepare(self.served)
 
     def application(self, native: Mapping[str, App]) -> App:
         """The endpoints that are answered ahead of BentoML's own; see `service.host`."""
@@ -109,7 +112,7 @@ class Namelang:
             tuple(endpoints(api)),
             native,
             tag=lambda: self.served.tag,
-            keyring=Keyring.load(SETTINGS.keys_file, processes=SETTINGS.workers),
+            keyring=KEYRING,
             metrics=self.metrics,
             max_body=SETTINGS.max_body,
             body_seconds=SETTINGS.body_seconds,

@@ -52,35 +52,30 @@ def header(scope: Scope, name: bytes) -> str:
 async def read_body(scope: Scope, receive: Receive, *, most: int, seconds: float) -> bytes:
     """The body of a request, at most so many bytes, and no longer in coming than so many seconds.
 
-    Nearly every body is there when its headers are, so only one that comes in parts is timed.
-
     Raises:
         Problem: it is larger, slower, or compressed.
         Gone: the caller hung up.
     """
     if header(scope, b"content-encoding") not in ("", "identity"):
         raise Problem(Kind.UNSUPPORTED_ENCODING, "expected a body without Content-Encoding")
-    too_large = Problem(Kind.BODY_TOO_LARGE, f"expected a body of at most {most} bytes")
     length = header(scope, b"content-length")
-    if length.isdecimal() and int(length) > most:
-        raise too_large
-    message = await _next(receive)
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):  # nearly always
-        if len(body) > most:
-            raise too_large
-        return body
-    parts, size = [body], len(body)
+    too_large = length.isdecimal() and int(length) > most
+    parts: list[bytes] = []
+    size, more = 0, True
     try:
         async with asyncio.timeout(seconds):
-            while message.get("more_body"):
-                message = await _next(receive)
+            while more and not too_large:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Gone
                 parts.append(message.get("body", b""))
+                more = message.get("more_body", False)
                 size += len(parts[-1])
-                if size > most:
-                    raise too_large
+                too_large = size > most
     except TimeoutError:
         raise Problem(Kind.BODY_TIMEOUT, f"expected the whole body within {seconds:g} s") from None
+    if too_large:
+        raise Problem(Kind.BODY_TOO_LARGE, f"expected a body of at most {most} bytes")
     return b"".join(parts)
 
 
@@ -130,13 +125,6 @@ def parse(body: bytes) -> Any:
             Kind.MALFORMED_JSON,
             f"expected JSON in UTF-8, without lone surrogates; wrong at character {error.pos}",
         ) from None
-
-
-async def _next(receive: Receive) -> Message:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise Gone
-    return message
 
 
 async def _gzip(body: bytes) -> bytes:

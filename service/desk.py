@@ -1,8 +1,9 @@
 """Where names are read: single ones in batches on the event loop, long lists in a thread."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
 from model.answer import Answer
@@ -18,6 +19,9 @@ SLICE = 4096
 """Names of a list that are read in one go; other lists have their turn in between.
 
 Long enough to share prefixes and cores, short enough for others not to wait a quarter second."""
+
+EXPLANATION = 200
+"""An explanation takes as long as so many names of a list."""
 
 T = TypeVar("T")
 
@@ -42,6 +46,10 @@ class Desk:
         # One thread: a second would wait for the interpreter's lock most of its time.
         self._thread = ThreadPoolExecutor(1, "namelang-lists")
 
+    def prepare(self, served: Served) -> None:
+        """Begin what the first explanation would have to wait for: about half a second's work."""
+        self._thread.submit(lambda: served.classifier.neighbourhood)
+
     async def answer(self, served: Served, name: str, options: Options) -> Answer:
         """The answer for a readable name.
 
@@ -50,28 +58,26 @@ class Desk:
         """
         return await self._singles.ask(Single(served, options, name))
 
-    async def slices(
-        self, items: Sequence[str], read: Callable[[Sequence[str], int], T]
-    ) -> AsyncIterator[T]:
-        """What `read` makes of each slice of the items and the slice's start, in a thread.
+    async def explain(self, work: Callable[[], T]) -> T:
+        """What `work` makes of one name, in the thread.
 
         Raises:
             Overloaded: too many names wait.
         """
-        self._queue(len(items))
-        left = len(items)
-        try:
-            for start in range(0, len(items), SLICE):
-                part = items[start : start + SLICE]
-                yield await self.in_thread(read, part, start)
-                left -= len(part)
-                self._queue(-len(part))
-        finally:
-            self._queue(-left)
+        with self._queued(EXPLANATION):
+            return await self._in_thread(work)
 
-    async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
-        """The result of `work`, which takes too long for the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+    async def slices(
+        self, items: Sequence[str], read: Callable[[Sequence[str], int], T]
+    ) -> AsyncIterator[T]:
+        """What `read` makes of each slice of the items and the slice's start, in the thread.
+
+        Raises:
+            Overloaded: too many names wait.
+        """
+        with self._queued(len(items)):
+            for start in range(0, len(items), SLICE):
+                yield await self._in_thread(read, items[start : start + SLICE], start)
 
     def judge(self, served: Served, names: Sequence[str], options: Options) -> Judged:
         """What the model makes of readable names, counted in the metrics."""
@@ -95,8 +101,18 @@ class Desk:
             answers.update(zip(places, self.answers(served, names, options), strict=True))
         return [answers[i] for i in range(len(batch))]
 
-    def _queue(self, names: int) -> None:
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    @contextmanager
+    def _queued(self, names: int) -> Iterator[None]:
+        """While this lasts, so many names more are in the thread or wait for it."""
         if self._listed + names > self._room:
             raise Overloaded
         self._listed += names
         self._metrics.waiting(len(self._singles) + self._listed)
+        try:
+            yield
+        finally:
+            self._listed -= names
+            self._metrics.waiting(len(self._singles) + self._listed)

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.threads import cores
+from service.schemas import MAX_NAMES
 
 PREFIX = "NAMELANG_"
 
@@ -25,7 +26,7 @@ class Settings(BaseModel):
     """Processes that answer; two at least, so that one can die unnoticed."""
     max_body: Annotated[int, Field(ge=1024)] = 4 * 2**20
     """Bytes of a request's body; 10,000 names of 100 ASCII characters fit four times."""
-    max_queue: Annotated[int, Field(ge=1)] = 50_000
+    max_queue: Annotated[int, Field(ge=MAX_NAMES)] = 5 * MAX_NAMES
     """Names that may wait in one process before requests are turned away."""
     body_seconds: Annotated[float, Field(gt=0)] = 10.0
     """How long a caller may take to send a body."""

@@ -98,6 +98,7 @@ def test_fewer_known_names_than_asked_for() -> None:
     assert len(Neighbourhood(one, h[:1]).nearest(["a", "b"], h)[1]) == 1
     assert Neighbourhood(none, h[:0]).nearest(["a", "b"], h) == [[], []]
     assert Neighbourhood(one, h[:1]).nearest([], h[:0]) == []
+    assert Neighbourhood(one, h[:1]).nearest(["a"], h[:1], 0) == [[]]
 
 
 @pytest.mark.parametrize(

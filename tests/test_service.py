@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import bentoml
 import httpx
 import pytest
 from server import CHECKOUT, Server, command, serve
@@ -467,8 +466,13 @@ def test_health_and_metrics(server: Server) -> None:
 
 
 def test_bentos_own_clients_are_served(server: Server, classifier: Classifier) -> None:
-    with bentoml.SyncHTTPClient(str(server.http.base_url)) as client:
-        results = client.classify(names=["Kowalski", ""])
+    program = (
+        "import bentoml, json, sys; client = bentoml.SyncHTTPClient(sys.argv[1]); "
+        "print(json.dumps(client.classify(names=['Kowalski', ''])))"
+    )
+    url = str(server.http.base_url)
+    done = subprocess.run([sys.executable, "-c", program, url], capture_output=True, text=True)
+    results = json.loads(done.stdout)
 
     [expected] = classifier.classify(["Kowalski"])
     assert results[0] == close_to(expected)
@@ -507,6 +511,7 @@ def test_a_start_with_a_wrong_setting_names_it_and_the_nearest(home: Path) -> No
 
     assert "NAMELANG_WORKER is not a setting; the nearest is NAMELANG_WORKERS" in wrong
     assert "NAMELANG_MAX_BODY is 'lots'" in bad
+    assert "none.toml cannot be read" in failed_start(home, NAMELANG_KEYS_FILE="none.toml")
 
 
 def test_the_service_never_loads_what_training_needs() -> None:
