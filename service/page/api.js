@@ -3,7 +3,7 @@
 const KEY = "namelang-api-key";
 const PATIENCE = 20_000; // ms until a server that says nothing counts as gone
 const FIRST_WAIT = 500;
-const LONGEST_WAIT = 8_000;
+const LONGEST_WAIT = 5_000;
 const PASSING = [429, 502, 503, 504];
 
 /** "trouble" (a sentence), "recovered", "key" (was one refused?), "model" (another one serves). */

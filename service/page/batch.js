@@ -53,7 +53,7 @@ async function open(file) {
     const { text: content, guessed } = await readText(file);
     text.value = "";
     take(content);
-    say(guessed ? "Not UTF-8, so read as Windows-1252: see whether the accents are right." : file.name);
+    say(guessed ? "Not UTF-8; read as Windows-1252. Are the accents right?" : file.name);
   } catch (error) {
     say(`The file cannot be read: ${error.message}`);
   }

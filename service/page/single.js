@@ -103,7 +103,8 @@ function showBars({ verdict, set, languages }) {
   for (const { code } of shown) glide(bars.get(code), before.get(code));
   const rest = shown.reduce((left, { probability }) => left - probability, 1);
   $("bars-title").textContent = known ? "How probable each language is" : "If it were a name";
-  $("bars-note").textContent = `All others together: ${percent(Math.max(0, rest))}.`;
+  const bold = known && set.length > 1 ? " Bold: the set." : "";
+  $("bars-note").textContent = `All others together: ${percent(Math.max(0, rest))}.${bold}`;
 }
 
 function newBar(code) {
