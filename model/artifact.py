@@ -65,6 +65,8 @@ class Artifact:
     names whose verdict is not unknown. None in models of before it was counted."""
     evidence_sha256: str | None = None
     """Of `evidence.json` beside the record; None where the training names do not travel along."""
+    smoke: Mapping[str, Any] | None = None
+    """What the model said of a few names when it was stored; see `model.smoke`."""
     data: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -106,6 +108,7 @@ def save(artifact: Artifact, directory: Path) -> str:
         "familiarity": artifact.familiarity and artifact.familiarity.to_dict(),
         "conformal": artifact.conformal and artifact.conformal.to_dict(),
         "confusion": artifact.confusion,
+        "smoke": artifact.smoke,
         **{name: getattr(artifact, name) for name in _AS_THEY_ARE},
     }
     partial = directory.with_name(f".{directory.name}.{os.getpid()}")
@@ -149,6 +152,7 @@ def load(directory: Path, *, sha256: str | None = None) -> Artifact:
             conformal=conformal and Conformal.from_dict(conformal),
             confusion=None if confusion is None else tuple(tuple(row) for row in confusion),
             **{name: record[name] for name in _AS_THEY_ARE},
+            smoke=record.get("smoke"),
         )
     except (KeyError, TypeError, SafetensorError) as error:
         raise ArtifactError(f"{directory} is not a whole artifact: {error!r}") from error

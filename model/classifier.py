@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from model import smoke
 from model.answer import Answer, Explanation, FiredGram, Push, TraceStep, members, ranked
 from model.artifact import Artifact, ArtifactError, Language, load
 from model.context import Context
@@ -64,12 +65,14 @@ class Classifier:
         """Read and verify an artifact, with its evidence where it has some.
 
         Raises:
-            ArtifactError: it is not whole, or not the one that `sha256` names.
+            ArtifactError: it is not whole, not the one that `sha256` names, or does not answer as
+                it did when it was stored.
         """
         artifact = load(directory, sha256=sha256)
-        if artifact.evidence_sha256 is None:
-            return cls(artifact)
-        return cls(artifact, Evidence.load(directory, sha256=artifact.evidence_sha256))
+        digest = artifact.evidence_sha256
+        classifier = cls(artifact, Evidence.load(directory, sha256=digest) if digest else None)
+        smoke.check(classifier, artifact.smoke)
+        return classifier
 
     def embed(self, names: Sequence[str]) -> Floats:
         """h_T (N, H) of each name, in the order given."""

@@ -8,10 +8,14 @@ and the service reads it, so the two agree on a file and need not import each ot
 import json
 import os
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 MODEL = "namelang"
 """The name under which the model store keeps every version."""
+
+
+_TIME = "%Y%m%d-%H%M%S.%f"
 
 
 class PointerError(ValueError):
@@ -32,6 +36,8 @@ class Pointer(Promoted):
 
     promoted_at: str  # ISO 8601, UTC
     previous: Promoted | None = None
+    shadow: Promoted | None = None
+    """A challenger that reads what the service is asked too, and whose answers only are counted."""
 
 
 def bentoml_home() -> Path:
@@ -54,12 +60,35 @@ def read_pointer(home: Path) -> Pointer | None:
     path = pointer_path(home)
     try:
         fields = json.loads(path.read_bytes())
-        previous = fields.pop("previous")
-        return Pointer(**fields, previous=Promoted(**previous) if previous else None)
+        previous, shadow = (fields.pop(name, None) for name in ("previous", "shadow"))
+        return Pointer(
+            **fields,
+            previous=Promoted(**previous) if previous else None,
+            shadow=Promoted(**shadow) if shadow else None,
+        )
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise PointerError(f"{path} does not name a model: {error!r}") from error
+
+
+def version(published: datetime, sha256: str) -> str:
+    """What a model published then (UTC) is called in the store: versions sort by age."""
+    return f"{published:{_TIME}}-{sha256[:8]}"
+
+
+def published(tag: str) -> datetime | None:
+    """When a model was published (UTC), by its tag; None where the tag is not one of ours."""
+    time, _, _ = tag.removeprefix(f"{MODEL}:").rpartition("-")
+    try:
+        return datetime.strptime(time, _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def model_directory(home: Path, tag: str) -> Path:
+    """Where BentoML's store in this home keeps a version, given its full tag."""
+    return home / "models" / tag.replace(":", "/")
 
 
 def write_pointer(home: Path, pointer: Pointer) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from model.artifact import RECORD, load_record
 from model.card import card
-from model.pointer import MODEL, Pointer, bentoml_home, read_pointer
+from model.pointer import MODEL, Pointer, bentoml_home, model_directory, read_pointer
 from pipeline.terminal import cell, figures, print_json, print_pairs, print_table
 
 models = typer.Typer(help="The model store: what is there, what is served.", no_args_is_help=True)
@@ -118,8 +118,7 @@ def find(model: str | None) -> tuple[str, Path, str | None]:
             raise ValueError(
                 f"no model is promoted in {bentoml_home()}; `namelang train` makes one"
             )
-        directory = bentoml_home() / "models" / pointer.tag.replace(":", "/")
-        return pointer.tag, directory, pointer.sha256
+        return pointer.tag, model_directory(bentoml_home(), pointer.tag), pointer.sha256
     if Path(model, RECORD).exists():
         return model, Path(model), None
     from pipeline import store

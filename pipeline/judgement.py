@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from model import artifact as artifacts
+from model import smoke
 from model.card import CALIBRATION, FIGURES
 from model.classifier import Classifier
 from model.evidence import Evidence
@@ -115,8 +116,10 @@ def publish(work: Work, decision: Decision, *, with_evidence: bool) -> str:
     """
     evidence = _evidence(work.sides) if with_evidence else None
     quality = read_json(work.evaluated / "quality.json")
+    trained = artifacts.load(work.trained / "artifact")
     artifact = dataclasses.replace(
-        artifacts.load(work.trained / "artifact"),
+        trained,
+        smoke=smoke.answers(Classifier(trained)),
         data=_describe_data(work),
         metrics={**quality, "gate": decision.to_dict()},
         evidence_sha256=evidence.sha256 if evidence else None,

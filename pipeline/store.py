@@ -31,6 +31,7 @@ from model.pointer import (
     sync,
     write_pointer,
 )
+from model.pointer import version as version_of
 
 Status = Literal["accepted", "refused"]
 
@@ -69,7 +70,7 @@ def publish(
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     Classifier.load(artifact)
     sha256 = digest(artifact)
-    version = f"{datetime.now(UTC):%Y%m%d-%H%M%S.%f}-{sha256[:8]}"
+    version = version_of(datetime.now(UTC), sha256)
     versions = bentoml_home() / "models" / MODEL
     versions.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=bentoml_home(), prefix="publishing-") as staging:

@@ -1,5 +1,6 @@
 """The endpoints: what each takes, and how its answer is made."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -8,8 +9,10 @@ import orjson
 
 from model.card import card
 from model.context import GROUPS, Context
+from model.pointer import published
 from service import schemas
 from service.asgi import NDJSON, Reply, Scope, header
+from service.current import Current
 from service.desk import Desk
 from service.names import read_each, readable
 from service.problems import Fault, echo, invalid
@@ -26,17 +29,17 @@ class Api:
     def __init__(
         self,
         desk: Desk,
-        served: Callable[[], Served],
-        stored: Callable[[], list[schemas.StoredModel]],
+        current: Current,
+        stored: Callable[[Served], list[schemas.StoredModel]],
     ) -> None:
         """`stored` lists the versions in the store, the newest first."""
         self._desk = desk
-        self._served = served
+        self._current = current
         self._stored = stored
 
     async def classify(self, request: schemas.ClassifyRequest, scope: Scope) -> Reply:
         """The languages of one name, the most probable first."""
-        served = self._served()
+        served = self._current.served
         name = _one_name(request)
         answer = await self._desk.answer(served, name, _options(served, request))
         return _reply({"model": served.tag, **answer, **_sent(request)})
@@ -47,7 +50,7 @@ class Api:
         It is not counted among the names that the metrics watch for drift: a page that asks at
         every key would fill them with beginnings of names.
         """
-        served = self._served()
+        served = self._current.served
         name, options = _one_name(request), _options(served, request)
 
         def explain() -> bytes:
@@ -65,7 +68,7 @@ class Api:
 
     async def classify_batch(self, request: schemas.BatchRequest, scope: Scope) -> Reply:
         """The languages of each name, in the order asked; as a stream of lines if so accepted."""
-        served = self._served()
+        served = self._current.served
         options = _options(served, request)
 
         def answers(names: list[str]) -> Iterable[Mapping[str, object]]:
@@ -75,7 +78,7 @@ class Api:
 
     async def embed(self, request: schemas.EmbedRequest, scope: Scope) -> Reply:
         """The model's last state for each name, in the order asked."""
-        served = self._served()
+        served = self._current.served
 
         def embed(names: list[str]) -> Iterable[Mapping[str, object]]:
             rows = served.classifier.embed(names).astype(np.float64).round(EMBEDDING_DECIMALS)
@@ -87,7 +90,7 @@ class Api:
 
     async def languages(self, request: None, scope: Scope) -> Reply:
         """The languages that the model knows, and the groups that requests can name."""
-        served = self._served()
+        served = self._current.served
         counts = served.record["data"].get("languages", {})
         quality = served.record["metrics"].get("test", {}).get("per_language", {})
         codes = [language.code for language in served.classifier.languages]
@@ -114,14 +117,14 @@ class Api:
 
     async def model(self, request: None, scope: Scope) -> Reply:
         """The served model's own record: data, licences, quality, and its card."""
-        served = self._served()
-        record = served.record
+        served = self._current.served
+        record, when = served.record, published(served.tag)
         return _reply(
             {
                 "model": served.tag,
                 "sha256": served.sha256,
                 "promoted_at": served.promoted_at,
-                "created": served.created,
+                "created": when and when.isoformat(timespec="seconds"),
                 "hidden": len(served.classifier.artifact.W),
                 **{part: record[part] for part in ("data", "metrics", "training", "libraries")},
                 "card": card(record, served.tag),
@@ -130,7 +133,21 @@ class Api:
 
     async def models(self, request: None, scope: Scope) -> Reply:
         """Every version in the store, the newest first."""
-        return _reply({"model": self._served().tag, "models": self._stored()})
+        served = self._current.served
+        versions = await asyncio.to_thread(self._stored, served)
+        return _reply({"model": served.tag, "models": versions})
+
+    async def ready(self, request: None, scope: Scope) -> Reply:
+        """That the process answers, with which model, and which one it had to refuse."""
+        refused = self._current.refused
+        return _reply(
+            {
+                "ready": True,
+                "model": self._current.served.tag,
+                "shadow": self._current.shadow and self._current.shadow.tag,
+                "refused": refused and {"model": refused.model, "reason": refused.reason},
+            }
+        )
 
     async def _results(
         self,

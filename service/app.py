@@ -1,18 +1,21 @@
 """The HTTP service: `bentoml serve service.app:Namelang`."""
 
+import asyncio
 import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import bentoml
+from bentoml._internal.models import ModelStore  # as in pipeline/store.py
 from bentoml.exceptions import NotFound
 from pydantic import ConfigDict
 
 from model.pointer import MODEL, bentoml_home, read_pointer
 from service.api import Api
 from service.asgi import App, across_origins
+from service.current import Current
 from service.desk import Desk
 from service.dispatch import Dispatcher
 from service.endpoints import endpoints
@@ -33,9 +36,9 @@ KEYRING = Keyring.load(SETTINGS.keys_file, processes=SETTINGS.workers)
 class PromotedModel(bentoml.models.BentoModel):
     """The model to serve, looked up when it is needed, not when the class below is made.
 
-    In a checkout it is what the pointer in BENTOML_HOME names. `bentoml build` asks here too and
+    In a checkout it is what the pointer in the store names. `bentoml build` asks here too and
     writes the tag that it gets into the Bento, which brings the model along when it is exported;
-    there the Bento's own record is the answer, and no pointer is looked for.
+    there the Bento's own record is the answer.
     """
 
     def __init__(self) -> None:
@@ -48,15 +51,11 @@ class PromotedModel(bentoml.models.BentoModel):
         Raises:
             NotFound: nothing was ever promoted.
         """
-        bento = Namelang.bento  # type: ignore[attr-defined]  # the decorator makes it a Service
-        if bento:
+        if bento := _bento():
             return bento.info.all_models[0].tag
-        pointer = read_pointer(bentoml_home())
+        pointer = read_pointer(_home())
         if pointer is None:
-            raise NotFound(
-                f"no model is promoted in {bentoml_home()}: train one with `namelang train`, or "
-                "choose a stored one with `namelang models promote TAG`"
-            )
+            raise NotFound(f"no model is promoted in {_home()}")
         return bentoml.Tag.from_str(pointer.tag)
 
     def resolve(self, *stores: Any) -> Served:
@@ -65,16 +64,11 @@ class PromotedModel(bentoml.models.BentoModel):
         In a checkout BentoML calls this before it starts a worker too, so that a damaged model ends
         the server, where a worker that cannot load it would be started again and again.
         """
+        if not _bento():
+            return Current(_home()).served
         stored = super().resolve(*stores)
-        pointer = read_pointer(bentoml_home())
-        tag = str(stored.tag)
-        return Served.load(
-            Path(stored.path),
-            tag=tag,
-            sha256=stored.info.metadata["sha256"],
-            created=stored.creation_time.isoformat(timespec="seconds"),
-            promoted_at=pointer.promoted_at if pointer and pointer.tag == tag else None,
-        )
+        sha256 = stored.info.metadata["sha256"]
+        return Served.load(Path(stored.path), tag=str(stored.tag), sha256=sha256)
 
 
 class NamesRequest(bentoml.IODescriptor):
@@ -97,21 +91,25 @@ class Namelang:
     model = PromotedModel()
 
     def __init__(self) -> None:
-        self.served: Served = self.model
+        self.current = Current(_home(), (lambda: self.model) if _bento() else None)
         # What is loaded stays, and need not be looked through whenever garbage is collected.
         gc.collect()
         gc.freeze()
-        self.metrics = Metrics(self.served)
-        self.desk = Desk(self.metrics, room=SETTINGS.max_queue)
-        self.desk.prepare(self.served)
+        self.metrics = Metrics(self.current)
+        self.desk = Desk(self.current, self.metrics, room=SETTINGS.max_queue)
+        self.desk.prepare(self.current.served)
 
     def application(self, native: Mapping[str, App]) -> App:
-        """The endpoints that are answered ahead of BentoML's own; see `service.host`."""
-        api = Api(self.desk, lambda: self.served, self._stored)
+        """The endpoints that are answered ahead of BentoML's own; see `service.host`.
+
+        From now on, too, the process serves what the pointer names.
+        """
+        self.following = asyncio.create_task(self.current.follow())
+        api = Api(self.desk, self.current, _stored)
         dispatcher = Dispatcher(
             tuple(endpoints(api)),
             native,
-            tag=lambda: self.served.tag,
+            tag=lambda: self.current.served.tag,
             keyring=KEYRING,
             metrics=self.metrics,
             max_body=SETTINGS.max_body,
@@ -122,24 +120,39 @@ class Namelang:
     @bentoml.api(route="/bento/classify", input_spec=NamesRequest, batchable=True)
     def classify(self, names: list[str]) -> list[Mapping[str, object]]:
         """The languages of names, for BentoML's own clients, whose batches BentoML forms."""
-        return read_each(
-            names, 0, full=False, read=lambda good: self.desk.answers(self.served, good, Options())
-        )
 
-    def _stored(self) -> list[StoredModel]:
-        return [
-            StoredModel(
-                model=str(model.tag),
-                created=model.creation_time.isoformat(timespec="seconds"),
-                status=model.info.labels.get("status", "refused"),
-                promoted=str(model.tag) == self.served.tag,
-            )
-            for model in sorted(_versions(), key=lambda model: model.creation_time, reverse=True)
-        ]
+        def read(good: list[str]) -> Sequence[Mapping[str, object]]:
+            return self.desk.answers(self.current.served, good, Options())
+
+        return read_each(names, 0, full=False, read=read)
 
 
-def _versions() -> list[bentoml.Model]:
+def _bento() -> Any:
+    """The Bento that this runs from; None in a checkout."""
+    return Namelang.bento  # type: ignore[attr-defined]  # the decorator makes it a Service
+
+
+def _home() -> Path:
+    """Of the store that is followed.
+
+    For a Bento that is told of no store it is the Bento's own folder, where there is no pointer.
+    """
+    bento = _bento()
+    return SETTINGS.store or (Path(bento.path) if bento else bentoml_home())
+
+
+def _stored(served: Served) -> list[StoredModel]:
+    """Every version in the store, the newest first; a Bento without a store has its own alone."""
     try:
-        return bentoml.models.list(MODEL)
+        versions = bentoml.models.list(MODEL, _model_store=ModelStore(_home() / "models"))
     except NotFound:
-        return []  # a Bento brings its model along, and needs no store
+        versions = []
+    return [
+        StoredModel(
+            model=str(version.tag),
+            created=version.creation_time.isoformat(timespec="seconds"),
+            status=version.info.labels.get("status", "refused"),
+            promoted=str(version.tag) == served.tag,
+        )
+        for version in sorted(versions, key=lambda version: version.creation_time, reverse=True)
+    ]

@@ -29,7 +29,7 @@ from service.metrics import Metrics
 from service.problems import Kind, Problem, faults_of, invalid
 from service.schemas import Body
 
-log = logging.getLogger("namelang")
+log = logging.getLogger("bentoml.namelang")  # BentoML's handlers write it
 
 ELSEWHERE = "other"
 """The endpoint's label in metrics for every path that is none: unknown paths make no series."""

@@ -23,6 +23,7 @@ def endpoints(api: Api) -> Iterator[Endpoint]:
 
     yield from described
     yield Endpoint("GET", "/openapi.json", openapi, guarded=False)
+    yield Endpoint("GET", "/readyz", api.ready, guarded=False)
     yield from page()
 
 

@@ -16,7 +16,7 @@ from service.asgi import App, Message, Receive, Scope, Send
 
 T = TypeVar("T")
 
-HEALTH = {"/livez", "/readyz", "/healthz", "/metrics", "/schema.json"}
+HEALTH = {"/livez", "/healthz", "/metrics", "/schema.json"}
 
 
 class Front:

@@ -12,9 +12,11 @@ import numpy as np
 from prometheus_client import Counter, Gauge, Histogram
 
 from model.classifier import Judged
+from model.pointer import published
 from model.text import normalise_all
 from model.verdict import LEAST_FAMILIARITY, Verdict
 from model.vocabulary import Vocabulary
+from service.current import Current
 from service.served import Served
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -26,8 +28,8 @@ BINS = (*map(str, BOUNDS), "1")
 class Metrics:
     """The series of one process."""
 
-    def __init__(self, served: Served) -> None:
-        """`served` is the model that is served at first."""
+    def __init__(self, current: Current) -> None:
+        """The series, the first of which tell what is served."""
         # No registry: BentoML reads the files of all processes, not the objects of one.
         # Cached: to find a label's series takes longer than to count in it.
         self._requests = cache(
@@ -86,7 +88,39 @@ class Metrics:
         self._unlearned = Counter(
             "namelang_unlearned_symbols", "Those that no training name had.", registry=None
         )
-        self._model.labels(served.tag).set(1)
+        self._promoted = Gauge(
+            "namelang_model_published_timestamp_seconds",
+            "When the served model was published.",
+            multiprocess_mode="livemin",
+            registry=None,
+        )
+        self._refused = Gauge(
+            "namelang_model_refused",
+            "1 while a process refuses what the pointer names.",
+            multiprocess_mode="livemax",
+            registry=None,
+        )
+        self._shadow = Counter(
+            "namelang_shadow_names",
+            "Names that a challenger read too, by whether its answer was the same or another.",
+            ("challenger", "answer"),
+            registry=None,
+        )
+        self._tag = ""
+        self._follow(current)
+        current.on_look(self._follow)
+
+    def _follow(self, current: Current) -> None:
+        """Tell what is served now."""
+        tag = current.served.tag
+        if tag != self._tag:
+            if self._tag:
+                self._model.labels(self._tag).set(0)
+            self._model.labels(tag).set(1)
+            self._tag = tag
+        when = published(tag)
+        self._promoted.set(when.timestamp() if when else 0)
+        self._refused.set(current.refused is not None)
 
     def request(self, endpoint: str, status: int, seconds: float) -> None:
         """A request was answered."""
@@ -97,14 +131,18 @@ class Metrics:
         """So many names wait."""
         self._waiting.set(names)
 
+    def shadowed(self, challenger: str, same: Sequence[bool]) -> None:
+        """A challenger read names, and gave the champion's answer or not."""
+        self._shadow.labels(challenger, "same").inc(sum(same))
+        self._shadow.labels(challenger, "other").inc(len(same) - sum(same))
+
     def judged(self, served: Served, names: Sequence[str], judged: Judged) -> None:
         """The model read names."""
         self._batch.observe(len(names))
         verdicts = [judgement.verdict for judgement in judged.judgements]
-        best = judged.probabilities.argmax(axis=1).tolist()
         languages = (
-            served.classifier.languages[c].code
-            for c, verdict in zip(best, verdicts, strict=True)
+            code
+            for code, verdict in zip(served.best(judged), verdicts, strict=True)
             if verdict is not Verdict.UNKNOWN
         )
         bins = (BINS[i] for i in np.searchsorted(BOUNDS, judged.familiarity).tolist())

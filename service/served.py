@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from model.artifact import load_record
-from model.classifier import COVERAGE, Classifier
+from model.classifier import COVERAGE, Classifier, Judged
 from model.context import Context, training_prior
 
 MAX_CONTEXTS = 256
@@ -31,7 +31,6 @@ class Served:
     classifier: Classifier
     record: Mapping[str, Any]
     """The content of `model.json`."""
-    created: str | None = None
     promoted_at: str | None = None
 
     @classmethod
@@ -41,7 +40,6 @@ class Served:
         *,
         tag: str,
         sha256: str,
-        created: str | None = None,
         promoted_at: str | None = None,
     ) -> Self:
         """Read and verify a stored model.
@@ -51,7 +49,16 @@ class Served:
         """
         classifier = Classifier.load(directory, sha256=sha256)
         record = load_record(directory, sha256=sha256)
-        return cls(tag, sha256, classifier, record, created, promoted_at)
+        return cls(tag, sha256, classifier, record, promoted_at)
+
+    def prepare(self) -> None:
+        """Do what the first explanation would have to wait for: about half a second's work."""
+        self.classifier.neighbourhood  # noqa: B018
+
+    def best(self, judged: Judged) -> list[str]:
+        """The code of each name's most probable language."""
+        codes = [language.code for language in self.classifier.languages]
+        return [codes[c] for c in judged.probabilities.argmax(axis=1).tolist()]
 
     def context(
         self, languages: list[str] | None, prior: Mapping[str, float] | None

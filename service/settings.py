@@ -22,6 +22,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    store: Path | None = None
+    """Home of the model store whose promoted model is served; BENTOML_HOME without it."""
     workers: Annotated[int, Field(ge=1, le=256)] = max(2, cores())
     """Processes that answer; two at least, so that one can die unnoticed."""
     max_body: Annotated[int, Field(ge=1024)] = 4 * 2**20

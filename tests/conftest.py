@@ -11,6 +11,7 @@ settle()  # before torch is loaded, as the command line does
 import numpy as np
 import pytest
 
+from model import smoke
 from model.artifact import Artifact, Language, save
 from model.classifier import Classifier
 from model.evidence import Evidence
@@ -66,7 +67,13 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     evidence = Evidence.of((name, code, 1) for name, code in pairs)
     calibration = calibrate(Classifier(model), table, table)
-    save(replace(model, **calibration._asdict(), evidence_sha256=evidence.sha256), directory)
+    whole = replace(
+        model,
+        **calibration._asdict(),
+        evidence_sha256=evidence.sha256,
+        smoke=smoke.answers(Classifier(model)),
+    )
+    save(whole, directory)
     evidence.save(directory)
     return directory
 

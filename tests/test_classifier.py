@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import reference
-from model.artifact import ArtifactError, load
+from model.artifact import ArtifactError, load, save
 from model.classifier import Classifier, check_name
 from model.prefixes import CHUNK
 from model.rnn import RNN
@@ -144,3 +144,18 @@ def test_a_name_that_is_too_long_is_refused_with_its_length() -> None:
     check_name("x" * 100)
     with pytest.raises(ValueError, match="101 characters; expected at most 100"):
         check_name("x" * 101)
+
+
+def test_a_model_that_answers_otherwise_than_when_it_was_stored_is_refused(
+    artifact: Path, tmp_path: Path
+) -> None:
+    model = load(artifact)
+    assert model.smoke
+    wrong = [[1 - p for p in row] for row in model.smoke["probabilities"]]
+    changed = replace(model, smoke={**model.smoke, "probabilities": wrong}, evidence_sha256=None)
+    save(changed, tmp_path / "changed")
+    save(replace(changed, smoke=None), tmp_path / "before")
+
+    with pytest.raises(ArtifactError, match="away from the one in its record"):
+        Classifier.load(tmp_path / "changed")
+    assert Classifier.load(tmp_path / "before").classify(["Nowak"]), "models of before have none"
