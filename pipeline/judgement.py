@@ -20,6 +20,7 @@ from pipeline.batches import examples
 from pipeline.config import GateConfig
 from pipeline.evaluate import Evaluation, confusion, most_confused
 from pipeline.evaluate import evaluate as judge_rows
+from pipeline.follow_up import promote
 from pipeline.gate import Decision, judge
 from pipeline.pictures import draw_confusion, draw_learning_curve
 from pipeline.reliability import draw_calibration
@@ -109,10 +110,13 @@ def compare(
     return first, second
 
 
-def publish(work: Work, decision: Decision, *, with_evidence: bool) -> str:
+def publish(work: Work, decision: Decision, *, with_evidence: bool, url: str | None = None) -> str:
     """Store the model with its full record, promote it if it may be served, return its tag.
 
     With evidence the training names travel along, so that answers can show what they rest on.
+
+    Raises:
+        NotServed: the service at `url` does not follow; the promotion is taken back.
     """
     evidence = _evidence(work.sides) if with_evidence else None
     quality = read_json(work.evaluated / "quality.json")
@@ -144,7 +148,7 @@ def publish(work: Work, decision: Decision, *, with_evidence: bool) -> str:
             status="accepted" if decision.accepted else "refused",
         )
     if decision.accepted:
-        store.promote(tag)
+        promote(tag, url=url)
     return tag
 
 
