@@ -93,12 +93,15 @@ def show_card(
 def promote(
     tag: Annotated[str, typer.Argument(help="A tag, a version, or the start of one.")],
     force: Annotated[bool, typer.Option(help="Also where the gate refused the model.")] = False,
+    url: Annotated[
+        str | None, typer.Option(help="A running service: roll back if it does not follow.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Serve this model from now on."""
-    from pipeline import store
+    from pipeline import follow_up
 
-    _print_promoted(store.promote(tag, force=force), as_json)
+    _print_promoted(follow_up.promote(tag, url=url, force=force), as_json)
 
 
 @models.command()
@@ -107,6 +110,39 @@ def rollback(as_json: Json = False) -> None:
     from pipeline import store
 
     _print_promoted(store.rollback(), as_json)
+
+
+@models.command()
+def shadow(
+    tag: Annotated[str | None, typer.Argument(help="The challenger; --off for none.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="No challenger any more.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Have a challenger read along; only how often its answers differ is counted."""
+    from pipeline import store
+
+    if (tag is None) != off:
+        raise ValueError("expected the tag of a challenger, or --off")
+    pointer = store.shadow(tag)
+    if as_json:
+        print_json(asdict(pointer))
+    else:
+        print(f"{pointer.shadow.tag if pointer.shadow else 'no model'} reads along")
+
+
+@models.command()
+def prune(
+    keep: Annotated[int, typer.Option(help="How many of the newest versions stay.", min=0)],
+    as_json: Json = False,
+) -> None:
+    """Delete old versions; never the promoted one, the one before it, or the shadow."""
+    from pipeline import store
+
+    deleted = store.prune(keep)
+    if as_json:
+        print_json(deleted)
+    else:
+        print("\n".join(f"{tag} is deleted" for tag in deleted) or "nothing to delete")
 
 
 def find(model: str | None) -> tuple[str, Path, str | None]:
@@ -131,4 +167,4 @@ def _print_promoted(pointer: Pointer, as_json: bool) -> None:
     if as_json:
         print_json(asdict(pointer))
     else:
-        print(f"{pointer.tag} is served from the next start on")
+        print(f"{pointer.tag} is promoted: running services follow within a second")

@@ -58,6 +58,8 @@ class Config(Stage):
     gate: GateConfig = GateConfig()
     evidence: bool = True
     """Whether the training names travel in the model, so that it can show what it knows."""
+    url: str | None = Field(None, pattern="^https?://")
+    """Of a running service: a promotion that it does not follow is taken back."""
     device: str = Field("auto", pattern="^(auto|cpu|cuda)$")
 
     @classmethod

@@ -57,7 +57,7 @@ def training(config: Config) -> Outcome:
     evaluated = evaluate(sides, trained)
     decision = gate(sides, trained, evaluated, config.gate)
     work = Work(ingested, cleaned, sides, trained, evaluated)
-    tag = publish(work, decision, config.evidence)
+    tag = publish(work, decision, config.evidence, config.url)
     metrics = read_json(evaluated / "quality.json")["test"]
     return Outcome(tag, decision.accepted, decision.reason, metrics)
 
@@ -148,9 +148,9 @@ def gate(sides: Path, trained: Path, evaluated: Path, config: GateConfig) -> Dec
 
 
 @task
-def publish(work: Work, decision: Decision, with_evidence: bool) -> str:
+def publish(work: Work, decision: Decision, with_evidence: bool, url: str | None) -> str:
     """Put the model into the store, and promote it where the gate accepted it."""
-    tag = judgement.publish(work, decision, with_evidence=with_evidence)
+    tag = judgement.publish(work, decision, with_evidence=with_evidence, url=url)
     get_run_logger().info("%s is in the store%s", tag, ", promoted" * decision.accepted)
     return tag
 
@@ -167,6 +167,8 @@ def quiet_prefect() -> Iterator[None]:
         # Its thread is joined at the end of each flow, which costs a second; serving a schedule
         # keeps the default.
         settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        # A busy machine takes longer than the usual 20 s to start it.
+        settings.PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
     }
     if "PREFECT_HOME" not in os.environ:
         changed[settings.PREFECT_HOME] = home = workspace() / "prefect"

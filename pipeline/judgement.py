@@ -20,6 +20,7 @@ from pipeline.batches import examples
 from pipeline.config import GateConfig
 from pipeline.evaluate import Evaluation, confusion, most_confused
 from pipeline.evaluate import evaluate as judge_rows
+from pipeline.follow_up import promote
 from pipeline.gate import Decision, judge
 from pipeline.pictures import draw_confusion, draw_learning_curve
 from pipeline.reliability import draw_calibration
@@ -72,9 +73,7 @@ def evaluate(out: Path, sides: Path, trained: Path) -> None:
     draw_learning_curve(curve, out / "learning-curve.png")
     names = [language.name for language in classifier.languages]
     draw_confusion(counts, names, out / "confusion.png")
-    codes = np.array([language.code for language in classifier.languages])
-    right = codes[probabilities.argmax(axis=1)] == np.array(table.language)
-    draw_calibration(probabilities.max(axis=1), right, out / CALIBRATION)
+    draw_calibration(quality.reliability, out / CALIBRATION)
 
 
 def gate(sides: Path, trained: Path, evaluated: Path, config: GateConfig) -> Decision:
@@ -109,10 +108,13 @@ def compare(
     return first, second
 
 
-def publish(work: Work, decision: Decision, *, with_evidence: bool) -> str:
+def publish(work: Work, decision: Decision, *, with_evidence: bool, url: str | None = None) -> str:
     """Store the model with its full record, promote it if it may be served, return its tag.
 
     With evidence the training names travel along, so that answers can show what they rest on.
+
+    Raises:
+        NotServed: the service at `url` does not follow; the promotion is taken back.
     """
     evidence = _evidence(work.sides) if with_evidence else None
     quality = read_json(work.evaluated / "quality.json")
@@ -144,7 +146,7 @@ def publish(work: Work, decision: Decision, *, with_evidence: bool) -> str:
             status="accepted" if decision.accepted else "refused",
         )
     if decision.accepted:
-        store.promote(tag)
+        promote(tag, url=url)
     return tag
 
 

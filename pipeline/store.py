@@ -5,9 +5,9 @@ read at each call. Which of them is served is a pointer of our own (`model.point
 """
 
 import os
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copytree
@@ -25,13 +25,16 @@ from model.classifier import Classifier
 from model.pointer import (
     MODEL,
     Pointer,
+    PointerError,
     Promoted,
     bentoml_home,
+    pointer_path,
     read_pointer,
     sync,
     write_pointer,
 )
 from model.pointer import version as version_of
+from pipeline.staging import locked, staging
 
 Status = Literal["accepted", "refused"]
 
@@ -73,15 +76,15 @@ def publish(
     version = version_of(datetime.now(UTC), sha256)
     versions = bentoml_home() / "models" / MODEL
     versions.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=bentoml_home(), prefix="publishing-") as staging:
+    with staging(bentoml_home()) as stage:
         with bentoml.models.create(
             f"{MODEL}:{version}",
             labels={**labels, "status": status},
             metadata={**metadata, "sha256": sha256},
-            _model_store=ModelStore(staging),
+            _model_store=ModelStore(stage),
         ) as model:
             copytree(artifact, model.path, dirs_exist_ok=True)
-        staged = Path(staging, MODEL, version)
+        staged = stage / MODEL / version
         for path in (*staged.rglob("*"), staged):
             sync(path)
         staged.rename(versions / version)
@@ -92,7 +95,7 @@ def publish(
 
 
 def promote(tag: str, *, force: bool = False) -> Pointer:
-    """Have the service load this version from its next start on, and return the new pointer.
+    """Have the service serve this version, within a second, and return the new pointer.
 
     Raises:
         StoreError: no such version, it is damaged, or the gate refused it and `force` is not set.
@@ -100,7 +103,8 @@ def promote(tag: str, *, force: bool = False) -> Pointer:
     model = _get(tag)
     if _status(model) != "accepted" and not force:
         raise StoreError(f"{model.tag} was refused by the gate; promote it by force or not at all")
-    return _point_at(Promoted(str(model.tag), str(model.info.metadata.get("sha256"))))
+    with _pointing():
+        return _point_at(_as_promoted(model))
 
 
 def rollback() -> Pointer:
@@ -109,11 +113,55 @@ def rollback() -> Pointer:
     Raises:
         StoreError: there is no earlier model, or it is not what it was when it was promoted.
     """
-    pointer = promoted()
-    if pointer is None or pointer.previous is None:
-        served = pointer.tag if pointer else "no model"
-        raise StoreError(f"{served} is promoted and none was before it: nothing to roll back to")
-    return _point_at(pointer.previous)
+    with _pointing():
+        pointer = promoted()
+        if pointer is None or pointer.previous is None:
+            served = pointer.tag if pointer else "no model"
+            raise StoreError(
+                f"{served} is promoted and none was before it: nothing to roll back to"
+            )
+        return _point_at(pointer.previous)
+
+
+def shadow(tag: str | None) -> Pointer:
+    """Have a challenger read along what the service is asked; none any more with None.
+
+    Raises:
+        StoreError: no such version, it is damaged or promoted itself, or nothing is promoted.
+    """
+    with _pointing():
+        pointer = promoted()
+        if pointer is None:
+            raise StoreError(f"no model is promoted in {bentoml_home()}: nothing to challenge")
+        challenger = None if tag is None else _as_promoted(_get(tag))
+        if challenger:
+            if challenger.tag == pointer.tag:
+                raise StoreError(f"{challenger.tag} is promoted: it cannot be its own shadow")
+            _verify(challenger)
+        pointer = replace(pointer, shadow=challenger)
+        write_pointer(bentoml_home(), pointer)
+        return pointer
+
+
+def prune(keep: int) -> list[str]:
+    """Delete all but the newest `keep` versions, and return their tags.
+
+    What the pointer names stays whatever its age: the promoted model, the one before, the shadow.
+
+    Raises:
+        StoreError: `keep` is below 0.
+    """
+    if keep < 0:
+        raise StoreError(f"{keep} versions to keep; expected 0 or more")
+    with _pointing():
+        pointer = promoted()
+        named = [pointer, pointer.previous, pointer.shadow] if pointer else []
+        kept = {model.tag for model in named if model}
+        stored = _models()
+        doomed = [m for m in stored[: max(0, len(stored) - keep)] if str(m.tag) not in kept]
+        for model in doomed:
+            _delete(Path(model.path))
+    return [str(model.tag) for model in doomed]
 
 
 def promoted() -> Pointer | None:
@@ -147,19 +195,42 @@ def models() -> list[StoredModel]:
     ]
 
 
+@contextmanager
+def _pointing() -> Iterator[None]:
+    """One process at a time reads the pointer and replaces it."""
+    path = pointer_path(bentoml_home())
+    with locked(path.with_suffix(".lock")):
+        yield
+
+
 def _point_at(target: Promoted) -> Pointer:
-    current = promoted()
+    try:
+        current = promoted()
+    except PointerError:  # it is replaced, which mends it
+        current = None
     _verify(target)
     if current and current.tag == target.tag:
         return current
+    shadow = current.shadow if current else None
     pointer = Pointer(
         target.tag,
         target.sha256,
         promoted_at=datetime.now(UTC).isoformat(timespec="seconds"),
         previous=Promoted(current.tag, current.sha256) if current else None,
+        shadow=None if shadow and shadow.tag == target.tag else shadow,
     )
     write_pointer(bentoml_home(), pointer)
     return pointer
+
+
+def _as_promoted(model: Model) -> Promoted:
+    return Promoted(str(model.tag), str(model.info.metadata.get("sha256")))
+
+
+def _delete(version: Path) -> None:
+    """First out of the listing in one step, then in any number."""
+    with staging(bentoml_home()) as stage:
+        version.rename(stage / version.name)
 
 
 def _verify(target: Promoted) -> None:

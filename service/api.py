@@ -1,26 +1,22 @@
-"""The endpoints: what each takes, and how its answer is made."""
+"""The endpoints that read names: what each takes, and how its answer is made."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 
-from model.card import card
-from model.context import GROUPS, Context
-from model.pointer import published
 from service import schemas
-from service.asgi import NDJSON, Reply, Scope, header
+from service.asgi import NDJSON, PRIVATE, Reply, Scope, header, private
+from service.asked import context_of, many, one_name, options_of, sent
 from service.current import Current
 from service.desk import Desk
+from service.make_up import Slice, made_up
 from service.names import read_each, readable
-from service.problems import Fault, echo, invalid
+from service.problems import Kind, Problem
 from service.served import Options, Served
 
 EMBEDDING_DECIMALS = 5
-PRIVATE = ((b"cache-control", b"no-store"),)
-"""No answer is kept on its way to the caller."""
 
 
 class Api:
@@ -30,19 +26,16 @@ class Api:
         self,
         desk: Desk,
         current: Current,
-        stored: Callable[[Served], list[schemas.StoredModel]],
     ) -> None:
-        """`stored` lists the versions in the store, the newest first."""
         self._desk = desk
         self._current = current
-        self._stored = stored
 
     async def classify(self, request: schemas.ClassifyRequest, scope: Scope) -> Reply:
         """The languages of one name, the most probable first."""
         served = self._current.served
-        name = _one_name(request)
-        answer = await self._desk.answer(served, name, _options(served, request))
-        return _reply({"model": served.tag, **answer, **_sent(request)})
+        name = one_name(request)
+        answer = await self._desk.answer(served, name, options_of(served, request))
+        return private({"model": served.tag, **answer, **sent(request)})
 
     async def explain(self, request: schemas.ExplainRequest, scope: Scope) -> Reply:
         """The answer for one name, letter by letter, and what it rests on.
@@ -51,7 +44,7 @@ class Api:
         every key would fill them with beginnings of names.
         """
         served = self._current.served
-        name, options = _one_name(request), _options(served, request)
+        name, options = one_name(request), options_of(served, request)
 
         def explain() -> bytes:
             [explanation] = served.classifier.explain(
@@ -62,14 +55,14 @@ class Api:
                 context=options.context,
                 neighbours=request.neighbours,
             )
-            return orjson.dumps({"model": served.tag, **explanation, **_sent(request)})
+            return orjson.dumps({"model": served.tag, **explanation, **sent(request)})
 
-        return Reply(await self._desk.explain(explain), headers=list(PRIVATE))
+        return Reply(await self._desk.alone(explain), headers=list(PRIVATE))
 
     async def classify_batch(self, request: schemas.BatchRequest, scope: Scope) -> Reply:
         """The languages of each name, in the order asked; as a stream of lines if so accepted."""
         served = self._current.served
-        options = _options(served, request)
+        options = options_of(served, request)
 
         def answers(names: list[str]) -> Iterable[Mapping[str, object]]:
             return self._desk.answers(served, names, options)
@@ -88,66 +81,31 @@ class Api:
         head = {"dimensions": len(served.classifier.artifact.W)}
         return await self._results(served, request, embed, head=head)
 
-    async def languages(self, request: None, scope: Scope) -> Reply:
-        """The languages that the model knows, and the groups that requests can name."""
-        served = self._current.served
-        counts = served.record["data"].get("languages", {})
-        quality = served.record["metrics"].get("test", {}).get("per_language", {})
-        codes = [language.code for language in served.classifier.languages]
-        return _reply(
-            {
-                "model": served.tag,
-                "languages": [
-                    {
-                        "code": language.code,
-                        "language": language.name,
-                        "iso639_3": language.iso639_3,
-                        "names": counts.get(language.code, {}).get("names"),
-                        "test": _quality(quality.get(language.code)),
-                    }
-                    for language in served.classifier.languages
-                ],
-                "groups": {
-                    name: [code for code in codes if code.partition("-")[0] in group]
-                    for name, group in GROUPS.items()
-                    if group.intersection(code.partition("-")[0] for code in codes)
-                },
-            }
-        )
+    async def composition(self, request: schemas.CompositionRequest, scope: Scope) -> Reply:
+        """The language make-up of names taken together, corrected for the model's own mistakes.
 
-    async def model(self, request: None, scope: Scope) -> Reply:
-        """The served model's own record: data, licences, quality, and its card."""
+        Nothing of the names is kept. Those whose verdict is unknown are left out, and counted.
+        """
         served = self._current.served
-        record, when = served.record, published(served.tag)
-        return _reply(
-            {
-                "model": served.tag,
-                "sha256": served.sha256,
-                "promoted_at": served.promoted_at,
-                "created": when and when.isoformat(timespec="seconds"),
-                "hidden": len(served.classifier.artifact.W),
-                **{part: record[part] for part in ("data", "metrics", "training", "libraries")},
-                "card": card(record, served.tag),
-            }
-        )
+        if served.classifier.artifact.confusion is None:
+            raise Problem(
+                Kind.NOT_IN_MODEL, "this model has no confusion matrix; expected one trained anew"
+            )
+        context = context_of(served, request.languages, None)
+        full, items = many(request)
 
-    async def models(self, request: None, scope: Scope) -> Reply:
-        """Every version in the store, the newest first."""
-        served = self._current.served
-        versions = await asyncio.to_thread(self._stored, served)
-        return _reply({"model": served.tag, "models": versions})
+        def read(items: Sequence[Any], start: int) -> Slice:
+            names = [readable(item, "", full=full) for item in items]
+            good = [name for name in names if isinstance(name, str)]
+            judged = self._desk.judge(served, good, Options())
+            return Slice.of(judged, unreadable=len(items) - len(good))
 
-    async def ready(self, request: None, scope: Scope) -> Reply:
-        """That the process answers, with which model, and which one it had to refuse."""
-        refused = self._current.refused
-        return _reply(
-            {
-                "ready": True,
-                "model": self._current.served.tag,
-                "shadow": self._current.shadow and self._current.shadow.tag,
-                "refused": refused and {"model": refused.model, "reason": refused.reason},
-            }
+        parts = [part async for part in self._desk.slices(items, read)]
+        only = None if context is None else context.prior > 0
+        answer = await self._desk.alone(
+            lambda: made_up(parts, served.classifier.artifact, only, request.confidence)
         )
+        return private({"model": served.tag, **answer})
 
     async def _results(
         self,
@@ -159,7 +117,7 @@ class Api:
         stream: bool = False,
     ) -> Reply:
         """What `read` makes of the names, slice by slice, and the faults of those that have any."""
-        full, items = _many(request)
+        full, items = many(request)
 
         def results(items: Sequence[Any], start: int) -> bytes:
             found = read_each(items, start, full=full, read=read)
@@ -190,69 +148,5 @@ async def _started(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     return rest()
 
 
-def _reply(body: Any) -> Reply:
-    return Reply(orjson.dumps(body), headers=list(PRIVATE))
-
-
 def _accept(scope: Scope) -> str:
     return header(scope, b"accept")
-
-
-def _one_name(request: schemas.OneName) -> str:
-    """The family name that a request asks about.
-
-    Raises:
-        Problem: there is nothing to read in it.
-    """
-    full = request.full_name is not None
-    name = readable(
-        request.full_name if full else request.name, "full_name" if full else "name", full=full
-    )
-    if isinstance(name, str):
-        return name
-    raise invalid([name])
-
-
-def _sent(request: schemas.OneName) -> dict[str, str]:
-    """What an answer repeats of a request for a full name."""
-    return {} if request.full_name is None else {"full_name": request.full_name}
-
-
-def _many(request: schemas.ManyNames) -> tuple[bool, list[Any]]:
-    """Whether a request is about full names, and its items."""
-    if request.full_names is not None:
-        return True, request.full_names
-    return False, request.names or []
-
-
-def _options(served: Served, request: schemas.Asked) -> Options:
-    return Options(
-        request.top_k,
-        request.threshold,
-        request.coverage,
-        _context(served, request.languages, request.prior),
-    )
-
-
-def _context(
-    served: Served, languages: list[str] | None, prior: Mapping[str, float] | None
-) -> Context | None:
-    """The context that a request describes.
-
-    Raises:
-        Problem: it names what the model does not know, or leaves nothing.
-    """
-    try:
-        served.context(languages, None)  # by itself, to know which field is at fault
-    except ValueError as error:
-        raise invalid(
-            [Fault(field="languages", value=echo(languages), expected=str(error))]
-        ) from None
-    try:
-        return served.context(languages, prior)
-    except ValueError as error:
-        raise invalid([Fault(field="prior", value=echo(prior), expected=str(error))]) from None
-
-
-def _quality(quality: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    return quality and {key: quality[key] for key in ("n", "precision", "recall", "f1")}

@@ -13,6 +13,7 @@ from bentoml.exceptions import NotFound
 from pydantic import ConfigDict
 
 from model.pointer import MODEL, bentoml_home, read_pointer
+from service.about import About
 from service.api import Api
 from service.asgi import App, across_origins
 from service.current import Current
@@ -105,9 +106,9 @@ class Namelang:
         From now on, too, the process serves what the pointer names.
         """
         self.following = asyncio.create_task(self.current.follow())
-        api = Api(self.desk, self.current, _stored)
+        api, about = Api(self.desk, self.current), About(self.current, _stored)
         dispatcher = Dispatcher(
-            tuple(endpoints(api)),
+            tuple(endpoints(api, about)),
             native,
             tag=lambda: self.current.served.tag,
             keyring=KEYRING,

@@ -20,6 +20,9 @@ Headers = list[tuple[bytes, bytes]]
 
 JSON, PROBLEM_JSON, NDJSON = "application/json", "application/problem+json", "application/x-ndjson"
 
+PRIVATE = ((b"cache-control", b"no-store"),)
+"""No answer about a name is kept on its way to the caller."""
+
 LEAST_TO_COMPRESS = 1024  # bytes
 COMPRESSION = 1
 """zlib's fastest level: names and probabilities shrink to a sixth with it, and hardly more at 6."""
@@ -39,6 +42,11 @@ class Reply:
     media_type: str = JSON
     status: int = 200
     headers: Headers = field(default_factory=list)
+
+
+def private(body: Any) -> Reply:
+    """A JSON value that is for the caller alone."""
+    return Reply(orjson.dumps(body), headers=list(PRIVATE))
 
 
 def header(scope: Scope, name: bytes) -> str:

@@ -65,8 +65,8 @@ class Desk:
         """
         return await self._singles.ask(Single(served, options, name))
 
-    async def explain(self, work: Callable[[], T]) -> T:
-        """What `work` makes of one name, in the thread.
+    async def alone(self, work: Callable[[], T]) -> T:
+        """What `work` comes to, in the thread: an explanation, or what takes about as long.
 
         Raises:
             Overloaded: too many names wait.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import orjson
 
 from service import schemas
+from service.about import About
 from service.api import Api
 from service.asgi import Reply, Scope
 from service.dispatch import Endpoint
@@ -13,9 +14,9 @@ from service.page import page
 from service.problems import Kind
 
 
-def endpoints(api: Api) -> Iterator[Endpoint]:
+def endpoints(api: Api, about: About) -> Iterator[Endpoint]:
     """The endpoints of the API, its description, and the page."""
-    described = tuple(_api(api))
+    described = tuple(_described(api, about))
     content = orjson.dumps(description(described))
 
     async def openapi(_: None, scope: Scope) -> Reply:
@@ -23,11 +24,11 @@ def endpoints(api: Api) -> Iterator[Endpoint]:
 
     yield from described
     yield Endpoint("GET", "/openapi.json", openapi, guarded=False)
-    yield Endpoint("GET", "/readyz", api.ready, guarded=False)
+    yield Endpoint("GET", "/readyz", about.ready, guarded=False)
     yield from page()
 
 
-def _api(api: Api) -> Iterator[Endpoint]:
+def _described(api: Api, about: About) -> Iterator[Endpoint]:
     yield Endpoint(
         "POST", "/v1/classify", api.classify, schemas.ClassifyAnswer, schemas.ClassifyRequest
     )
@@ -46,11 +47,11 @@ def _api(api: Api) -> Iterator[Endpoint]:
     yield Endpoint(
         "POST",
         "/v1/composition",
-        api.models,  # TEMP
+        api.composition,
         schemas.CompositionAnswer,
         schemas.CompositionRequest,
         refusals=(Kind.NOT_IN_MODEL,),
     )
-    yield Endpoint("GET", "/v1/languages", api.languages, schemas.LanguagesAnswer)
-    yield Endpoint("GET", "/v1/model", api.model, schemas.ModelAnswer)
-    yield Endpoint("GET", "/v1/models", api.models, schemas.ModelsAnswer)
+    yield Endpoint("GET", "/v1/languages", about.languages, schemas.LanguagesAnswer)
+    yield Endpoint("GET", "/v1/model", about.model, schemas.ModelAnswer)
+    yield Endpoint("GET", "/v1/models", about.models, schemas.ModelsAnswer)

@@ -276,15 +276,20 @@ class LanguageShare(TypedDict):
     answered: Annotated[Share, Field(description="Share of names so answered, uncorrected.")]
 
 
-class CompositionAnswer(TypedDict):
+class MakeUp(TypedDict):
     """The language make-up of a list of names, corrected for what the model mistakes for what."""
 
-    model: Model
     confidence: float
     names: Annotated[int, Field(description="Names that the make-up is of.")]
     unknown: Annotated[int, Field(description="Left out: they look like no name.")]
     unreadable: Annotated[int, Field(description="Left out: there was nothing to read.")]
     languages: list[LanguageShare]
+
+
+class CompositionAnswer(MakeUp):
+    """A make-up, with the model that it comes from."""
+
+    model: Model
 
 
 class TestQuality(TypedDict):
