@@ -86,6 +86,8 @@ def test_explanation_embeddings_composition_and_the_model(client: Client) -> Non
     assert embedded["dimensions"] == 32
     assert ["error" in result for result in embedded["results"]] == [False, True]
     assert made_up["model"] == model["model"]
+    assert made_up["names"] + made_up["unknown"] == 10
+    assert {line["code"] for line in made_up["languages"]} == {"pl", "ja"}
     assert [line["code"] for line in client.languages()["languages"]] == ["el", "ja", "pl", "ru"]
     assert [line["model"] for line in client.models()["models"]] == [model["model"]]
 

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from browser import browser, visit
+from playwright.sync_api import Page
 from server import CHECKOUT, Server, serve
 
 from pipeline import store
+from service.about import About
 from service.api import Api
 from service.endpoints import endpoints
 from service.problems import Kind
@@ -64,14 +66,12 @@ def server(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(scope="module")
 def page(server: Server) -> Iterator[Page]:
     """The service's own page in a browser."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-        )
-        page = browser.new_page()
-        page.goto(f"http://localhost:{server.http.base_url.port}/")
-        yield page
-        browser.close()
+    with browser() as chromium, visit(chromium, f"http://localhost:{port(server)}/") as sight:
+        yield sight.page
+
+
+def port(server: Server) -> int | None:
+    return server.http.base_url.port
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def run(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Any:
     commands = {"sh": ["bash", "-euc"], "python": [sys.executable, "-W", "error", "-c"]}
 
     def run(block: Block) -> str:
-        text = block.text.replace(":3000", f":{server.http.base_url.port}")
+        text = block.text.replace(":3000", f":{port(server)}")
         if block.language == "js":
             return printed_by_page(request.getfixturevalue("page"), text)
         done = subprocess.run(
@@ -184,7 +184,11 @@ def has_row(*cells: str) -> bool:
 def test_every_endpoint_is_told() -> None:
     host = (CHECKOUT / "service" / "host.py").read_text("utf-8")  # to load it is to load BentoML
     [health] = re.findall(r"^HEALTH = (.*)$", host, re.M)
-    ours = [(e.method, e.path) for e in endpoints(Api.__new__(Api)) if "/page/" not in e.path]
+    ours = [
+        (e.method, e.path)
+        for e in endpoints(Api.__new__(Api), About.__new__(About))
+        if "/page/" not in e.path
+    ]
 
     for method, path in [
         *ours,
