@@ -6,13 +6,14 @@ HOST ?= 127.0.0.1
 PORT ?= 3000
 export BENTOML_DO_NOT_TRACK := True
 
-.PHONY: help setup serve test lint check bench
+.PHONY: help setup serve test lint check bench soak
 
 help:
 	@echo "make serve   train on the embedded names if no model is promoted yet, serve on $(HOST):$(PORT)"
 	@echo "make test    run the tests"
 	@echo "make check   ruff, mypy and the tests"
 	@echo "make bench   benchmarks, printed as tables"
+	@echo "make soak    ten minutes of load, trainings, promotions and killed processes"
 
 setup: .venv/installed
 
@@ -37,3 +38,6 @@ check: lint test
 
 bench: setup
 	$(BIN)/python -m bench
+
+soak: setup
+	$(BIN)/python -m bench.soak --minutes 10

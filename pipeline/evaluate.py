@@ -21,6 +21,9 @@ Integers = NDArray[np.int64]
 LEAST_PROBABILITY = 1e-7
 """Log-loss counts no probability as smaller, so that one sure mistake does not decide it."""
 
+BINS = 15
+"""Equal-width bins of confidence, as in Guo et al., 2017."""
+
 
 @dataclass(frozen=True)
 class LanguageQuality:
@@ -31,6 +34,17 @@ class LanguageQuality:
     precision: float
     recall: float
     f1: float
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Answers of about the same confidence, the probability of the first language."""
+
+    n: int
+    confidence: float
+    """Their mean confidence."""
+    accuracy: float
+    """The share of them that is right; a calibrated model's is its confidence."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +63,14 @@ class Evaluation:
     """Mean F1 over the languages that occur among the rows' labels."""
     log_loss: float
     ece: float
-    """Expected calibration error of the most probable language, in 15 equal-width bins
-    (Guo et al., 2017)."""
+    """Expected calibration error of the most probable language: the mean over the rows of the gap
+    between their bin's confidence and accuracy (Guo et al., 2017)."""
     per_language: dict[str, LanguageQuality]
     unknown_labels: dict[str, int]
     """Labels that the model does not know, with their rows, which no figure includes."""
+    reliability: tuple[ReliabilityBin, ...] = ()
+    """The bins that `ece` is made of, the least confident first, those without a row left out. None
+    in records of before they were kept."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -63,7 +80,8 @@ class Evaluation:
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """The evaluation that `to_dict` made JSON values of."""
         table = {code: LanguageQuality(**q) for code, q in fields["per_language"].items()}
-        return cls(**{**fields, "per_language": table})
+        bins = tuple(ReliabilityBin(**b) for b in fields.get("reliability", ()))
+        return cls(**{**fields, "per_language": table, "reliability": bins})
 
 
 def evaluate(
@@ -95,6 +113,7 @@ def evaluate(
     ranks = (p > p[rows, truth][:, None]).sum(axis=1)
     spellings = [normalise(name) for name, k in zip(names, known, strict=True) if k]
     table = _per_language(truth, best, languages)
+    bins = reliability(p.max(axis=1), right)
     return Evaluation(
         n=len(truth),
         accuracy=float(right.mean()),
@@ -102,22 +121,34 @@ def evaluate(
         top3_accuracy=float((ranks < 3).mean()),
         macro_f1=float(np.mean([quality.f1 for quality in table.values()])),
         log_loss=float(-np.log(np.maximum(p[rows, truth], LEAST_PROBABILITY)).mean()),
-        ece=calibration_error(p.max(axis=1), right),
+        ece=mean_gap(bins),
         per_language=table,
         unknown_labels=dict(unknown.most_common()),
+        reliability=tuple(bins),
     )
 
 
-def calibration_error(confidence: Floats, right: NDArray[np.bool_], bins: int = 15) -> float:
+def reliability(confidence: Floats, right: NDArray[np.bool_]) -> list[ReliabilityBin]:
+    """How often N answers are right, by their confidence (N,), in at most `BINS` bins."""
+    bin_of = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    n, mean, share = (np.bincount(bin_of, w, BINS) for w in (None, confidence, right))
+    kept = n > 0
+    columns = (n[kept], mean[kept] / n[kept], share[kept] / n[kept])
+    return [ReliabilityBin(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+def calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> float:
     """Mean gap between confidence and share of right answers, over equal-width bins of confidence.
 
     Guo et al., On Calibration of Modern Neural Networks, 2017, equation 3.
     """
-    if not confidence.size:
-        return 0.0
-    bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gap = np.bincount(bin_of, confidence - right, bins)
-    return float(np.abs(gap).sum() / confidence.size)
+    return mean_gap(reliability(confidence, right))
+
+
+def mean_gap(bins: Sequence[ReliabilityBin]) -> float:
+    """The expected calibration error of answers in bins; 0 where there are none."""
+    gaps = sum(b.n * abs(b.confidence - b.accuracy) for b in bins)
+    return gaps / max(sum(b.n for b in bins), 1)
 
 
 def confusion(

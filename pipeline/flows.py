@@ -167,6 +167,8 @@ def quiet_prefect() -> Iterator[None]:
         # Its thread is joined at the end of each flow, which costs a second; serving a schedule
         # keeps the default.
         settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        # A busy machine takes longer than the usual 20 s to start it.
+        settings.PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
     }
     if "PREFECT_HOME" not in os.environ:
         changed[settings.PREFECT_HOME] = home = workspace() / "prefect"

@@ -73,9 +73,7 @@ def evaluate(out: Path, sides: Path, trained: Path) -> None:
     draw_learning_curve(curve, out / "learning-curve.png")
     names = [language.name for language in classifier.languages]
     draw_confusion(counts, names, out / "confusion.png")
-    codes = np.array([language.code for language in classifier.languages])
-    right = codes[probabilities.argmax(axis=1)] == np.array(table.language)
-    draw_calibration(probabilities.max(axis=1), right, out / CALIBRATION)
+    draw_calibration(quality.reliability, out / CALIBRATION)
 
 
 def gate(sides: Path, trained: Path, evaluated: Path, config: GateConfig) -> Decision:

@@ -1,8 +1,19 @@
+import json
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model.artifact import Language
-from pipeline.evaluate import Evaluation, calibration_error, confusion, evaluate, most_confused
+from pipeline.evaluate import (
+    Evaluation,
+    calibration_error,
+    confusion,
+    evaluate,
+    most_confused,
+    reliability,
+)
 
 LANGUAGES = tuple(Language(code, code.upper()) for code in ("de", "fr", "pl", "ru"))
 
@@ -24,6 +35,9 @@ def test_every_figure_by_hand() -> None:
     assert quality.macro_f1 == pytest.approx(4 / 9)
     assert quality.per_language["de"].precision == 0.5
     assert quality.per_language["de"].recall == 1.0
+    assert [b.n for b in quality.reliability] == [1, 3]
+    assert [b.confidence for b in quality.reliability] == pytest.approx([0.4, 0.7])
+    assert [b.accuracy for b in quality.reliability] == pytest.approx([0, 2 / 3])
     # One bin holds 0.7 three times, of which two are right; another 0.4, which is wrong.
     assert quality.ece == pytest.approx((abs(3 * 0.7 - 2) + 0.4) / 4, abs=1e-6)
 
@@ -70,4 +84,25 @@ def test_the_most_confused_pairs() -> None:
 
 def test_an_evaluation_survives_json() -> None:
     quality = evaluate(["a"], ["de"], rows((1, 0, 0, 0)), LANGUAGES)
-    assert Evaluation.from_dict(quality.to_dict()) == quality
+    assert Evaluation.from_dict(json.loads(json.dumps(quality.to_dict()))) == quality
+    assert quality.to_dict()["reliability"] == ({"n": 1, "confidence": 1.0, "accuracy": 1.0},)
+
+
+def test_a_record_of_before_the_bins_were_kept() -> None:
+    fields = evaluate(["a"], ["de"], rows((1, 0, 0, 0)), LANGUAGES).to_dict()
+    del fields["reliability"]
+    assert Evaluation.from_dict(fields).reliability == ()
+
+
+@given(st.lists(st.tuples(st.floats(0, 1, width=32), st.booleans())))
+def test_the_bins_hold_every_answer_once(answers: list[tuple[float, bool]]) -> None:
+    confidence = np.array([c for c, _ in answers], np.float32)
+    right = np.array([r for _, r in answers], bool)
+    bins = reliability(confidence, right)
+    assert len(bins) <= 15
+    assert sum(b.n for b in bins) == len(answers)
+    assert all(b.n > 0 for b in bins)
+    assert sum(b.n * b.accuracy for b in bins) == pytest.approx(right.sum())
+    assert sum(b.n * b.confidence for b in bins) == pytest.approx(confidence.sum(), abs=1e-4)
+    means = [b.confidence for b in bins]
+    assert means == sorted(means)
