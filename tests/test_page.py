@@ -533,6 +533,8 @@ def test_by_keyboard_alone(page: Page) -> None:
     expect(page.locator(".letters button").last).to_be_focused()
     keys.press("ArrowLeft")
     expect(page.locator("#step")).to_have_text("After kowalski")
+    page.set_viewport_size({"width": 1000, "height": 900})
+    expect(page.locator(".letters button:focus")).to_have_text("i")
     keys.press("Home")
     expect(page.locator("#step")).to_have_text("Before the first letter")
     keys.press("ArrowRight")

@@ -9,7 +9,7 @@ const GUTTER = 96; // px for their names beside it
 const LEAST_COLUMN = 24; // px a letter; longer names scroll
 const MARKS = { "⊢": "Before the first letter", "⊣": "At the end" };
 const SHOWN = { "⊢": "start", "⊣": "end" };
-const RIGHT_TO_LEFT = /^\P{L}*[\p{sc=Arabic}\p{sc=Hebrew}\p{sc=Syriac}\p{sc=Thaana}\p{sc=Nko}]/u;
+const RIGHT_TO_LEFT = /^\P{L}*[\p{sc=Arabic}\p{sc=Hebrew}]/u;
 
 const scroller = $("trace");
 
@@ -21,7 +21,7 @@ let chosen = 0; // the step that is told of unless another one is pointed at
 export function start() {
   scroller.addEventListener("pointermove", point);
   scroller.addEventListener("pointerleave", () => select(chosen));
-  new ResizeObserver(() => answer && draw()).observe($("trace-part"));
+  addEventListener("resize", () => answer && draw());
 }
 
 export function showTrace(given, codes, colours) {
@@ -69,10 +69,12 @@ function draw() {
     ...steps.map(letter),
   );
   letters.addEventListener("keydown", (event) => move(event, mirrored));
+  const focused = scroller.contains(document.activeElement);
   const canvas = { class: "canvas", "--width": `${width}px`, "--gutter": `${gutter}px` };
   scroller.replaceChildren(h("div", canvas, stream(steps, palette, size), letters));
   scroller.scrollLeft = mirrored ? 0 : width; // to the letter that was typed last
   select(chosen);
+  if (focused) scroller.querySelector("[aria-pressed=true]").focus();
 }
 
 function letter({ symbol, languages }, t) {
