@@ -7,7 +7,7 @@ from typing import Any
 from model.card import card
 from model.context import GROUPS
 from model.pointer import published
-from service import schemas
+from service import answers
 from service.asgi import Reply, Scope, private
 from service.current import Current
 from service.served import Served
@@ -17,7 +17,7 @@ class About:
     """Answers from the record of the model that is served when a request comes."""
 
     def __init__(
-        self, current: Current, stored: Callable[[Served], list[schemas.StoredModel]]
+        self, current: Current, stored: Callable[[Served], list[answers.StoredModel]]
     ) -> None:
         """`stored` lists the versions in the store, the newest first."""
         self._current = current

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from service import schemas
-from service.asgi import NDJSON, PRIVATE, Reply, Scope, header, private
+from service import requests
+from service.asgi import NDJSON, PRIVATE, Reply, Scope, accepts, private
 from service.asked import context_of, many, one_name, options_of, sent
 from service.current import Current
 from service.desk import Desk
@@ -30,14 +30,14 @@ class Api:
         self._desk = desk
         self._current = current
 
-    async def classify(self, request: schemas.ClassifyRequest, scope: Scope) -> Reply:
+    async def classify(self, request: requests.ClassifyRequest, scope: Scope) -> Reply:
         """The languages of one name, the most probable first."""
         served = self._current.served
         name = one_name(request)
         answer = await self._desk.answer(served, name, options_of(served, request))
         return private({"model": served.tag, **answer, **sent(request)})
 
-    async def explain(self, request: schemas.ExplainRequest, scope: Scope) -> Reply:
+    async def explain(self, request: requests.ExplainRequest, scope: Scope) -> Reply:
         """The answer for one name, letter by letter, and what it rests on.
 
         It is not counted among the names that the metrics watch for drift: a page that asks at
@@ -59,7 +59,7 @@ class Api:
 
         return Reply(await self._desk.alone(explain), headers=list(PRIVATE))
 
-    async def classify_batch(self, request: schemas.BatchRequest, scope: Scope) -> Reply:
+    async def classify_batch(self, request: requests.BatchRequest, scope: Scope) -> Reply:
         """The languages of each name, in the order asked; as a stream of lines if so accepted."""
         served = self._current.served
         options = options_of(served, request)
@@ -67,9 +67,11 @@ class Api:
         def answers(names: list[str]) -> Iterable[Mapping[str, object]]:
             return self._desk.answers(served, names, options)
 
-        return await self._results(served, request, answers, stream=NDJSON in _accept(scope))
+        return await self._results(
+            served, request, answers, stream=accepts(scope, b"accept", NDJSON)
+        )
 
-    async def embed(self, request: schemas.EmbedRequest, scope: Scope) -> Reply:
+    async def embed(self, request: requests.EmbedRequest, scope: Scope) -> Reply:
         """The model's last state for each name, in the order asked."""
         served = self._current.served
 
@@ -81,7 +83,7 @@ class Api:
         head = {"dimensions": len(served.classifier.artifact.W)}
         return await self._results(served, request, embed, head=head)
 
-    async def composition(self, request: schemas.CompositionRequest, scope: Scope) -> Reply:
+    async def composition(self, request: requests.CompositionRequest, scope: Scope) -> Reply:
         """The language make-up of names taken together, corrected for the model's own mistakes.
 
         Nothing of the names is kept. Those whose verdict is unknown are left out, and counted.
@@ -110,7 +112,7 @@ class Api:
     async def _results(
         self,
         served: Served,
-        request: schemas.ManyNames,
+        request: requests.ManyNames,
         read: Callable[[list[str]], Iterable[Mapping[str, object]]],
         *,
         head: Mapping[str, Any] | None = None,
@@ -146,7 +148,3 @@ async def _started(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             yield part
 
     return rest()
-
-
-def _accept(scope: Scope) -> str:
-    return header(scope, b"accept")

@@ -14,6 +14,7 @@ from pydantic import ConfigDict
 
 from model.pointer import MODEL, bentoml_home, read_pointer
 from service.about import About
+from service.answers import StoredModel
 from service.api import Api
 from service.asgi import App, across_origins
 from service.current import Current
@@ -24,7 +25,6 @@ from service.host import FrontedService
 from service.keys import Keyring
 from service.metrics import Metrics
 from service.names import read_each
-from service.schemas import StoredModel
 from service.served import Options, Served
 from service.settings import Settings
 

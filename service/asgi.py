@@ -57,6 +57,19 @@ def header(scope: Scope, name: bytes) -> str:
     return ""
 
 
+def accepts(scope: Scope, name: bytes, wanted: str) -> bool:
+    """Whether a request's header names what is wanted, and not with a weight of 0.
+
+    >>> accepts({"headers": [(b"accept-encoding", b"br, gzip;q=0.5")]}, b"accept-encoding", "gzip")
+    True
+    """
+    for entry in header(scope, name).lower().split(","):
+        value, _, weight = entry.partition(";")
+        if value.strip() == wanted:
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
 async def read_body(scope: Scope, receive: Receive, *, most: int, seconds: float) -> bytes:
     """The body of a request, at most so many bytes, and no longer in coming than so many seconds.
 
@@ -100,7 +113,7 @@ def replayed(body: bytes, receive: Receive) -> Receive:
 async def send_reply(reply: Reply, scope: Scope, send: Send) -> None:
     """Send a reply, compressed where the caller takes gzip and it is worth it."""
     headers = [(b"content-type", reply.media_type.encode()), *reply.headers]
-    compressed = "gzip" in header(scope, b"accept-encoding")
+    compressed = accepts(scope, b"accept-encoding", "gzip")
     if isinstance(reply.body, bytes):
         body = reply.body
         if len(body) >= LEAST_TO_COMPRESS:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from model.context import Context
-from service import schemas
+from service import requests
 from service.names import readable
 from service.problems import Fault, echo, invalid
 from service.served import Options, Served
 
 
-def one_name(request: schemas.OneName) -> str:
+def one_name(request: requests.OneName) -> str:
     """The family name that a request asks about.
 
     Raises:
@@ -25,19 +25,19 @@ def one_name(request: schemas.OneName) -> str:
     raise invalid([name])
 
 
-def sent(request: schemas.OneName) -> dict[str, str]:
+def sent(request: requests.OneName) -> dict[str, str]:
     """What an answer repeats of a request for a full name."""
     return {} if request.full_name is None else {"full_name": request.full_name}
 
 
-def many(request: schemas.ManyNames) -> tuple[bool, list[Any]]:
+def many(request: requests.ManyNames) -> tuple[bool, list[Any]]:
     """Whether a request is about full names, and its items."""
     if request.full_names is not None:
         return True, request.full_names
     return False, request.names or []
 
 
-def options_of(served: Served, request: schemas.Asked) -> Options:
+def options_of(served: Served, request: requests.Asked) -> Options:
     """How a request wants its answers.
 
     Raises:

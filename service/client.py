@@ -17,8 +17,8 @@ from typing import Self, TypeVar, Unpack
 
 import httpx
 
+from service import answers
 from service import client_calls as calls
-from service import schemas
 from service.client_async import AsyncClient
 from service.client_calls import Options, Result, failed
 from service.client_retry import RETRY, Attempts, NamelangError, Outcome, Retry, answered
@@ -59,7 +59,7 @@ class Client:
 
     def classify(
         self, name: str, *, full_name: bool = False, **options: Unpack[Options]
-    ) -> schemas.ClassifyAnswer:
+    ) -> answers.ClassifyAnswer:
         """The languages of a name, and how far they can be relied on."""
         return self._ask(calls.classify(name, full_name, options))
 
@@ -88,11 +88,11 @@ class Client:
         full_name: bool = False,
         neighbours: int | None = None,
         **options: Unpack[Options],
-    ) -> schemas.ExplainAnswer:
+    ) -> answers.ExplainAnswer:
         """The languages of a name, and what the answer rests on."""
         return self._ask(calls.explain(name, full_name, neighbours, options))
 
-    def embed(self, names: Iterable[str], *, full_names: bool = False) -> schemas.EmbedAnswer:
+    def embed(self, names: Iterable[str], *, full_names: bool = False) -> answers.EmbedAnswer:
         """The model's last state for each of at most 10,000 names."""
         return self._ask(calls.embed(names, full_names))
 
@@ -103,19 +103,19 @@ class Client:
         full_names: bool = False,
         languages: Sequence[str] | None = None,
         confidence: float | None = None,
-    ) -> schemas.CompositionAnswer:
+    ) -> answers.CompositionAnswer:
         """Of which languages at most 10,000 names are, taken together."""
         return self._ask(calls.composition(names, full_names, languages, confidence))
 
-    def languages(self) -> schemas.LanguagesAnswer:
+    def languages(self) -> answers.LanguagesAnswer:
         """The languages that the model knows, and the groups that can be named."""
         return self._ask(calls.LANGUAGES)
 
-    def model(self) -> schemas.ModelAnswer:
+    def model(self) -> answers.ModelAnswer:
         """The record of the model that answers."""
         return self._ask(calls.MODEL)
 
-    def models(self) -> schemas.ModelsAnswer:
+    def models(self) -> answers.ModelsAnswer:
         """The versions in the service's store, the newest first."""
         return self._ask(calls.MODELS)
 

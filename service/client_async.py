@@ -7,8 +7,8 @@ from typing import Self, TypeVar, Unpack
 
 import httpx
 
+from service import answers
 from service import client_calls as calls
-from service import schemas
 from service.client_calls import Options, Result
 from service.client_retry import RETRY, Attempts, Outcome, Retry, answered
 
@@ -46,7 +46,7 @@ class AsyncClient:
 
     async def classify(
         self, name: str, *, full_name: bool = False, **options: Unpack[Options]
-    ) -> schemas.ClassifyAnswer:
+    ) -> answers.ClassifyAnswer:
         """The languages of a name, and how far they can be relied on."""
         return await self._ask(calls.classify(name, full_name, options))
 
@@ -75,11 +75,11 @@ class AsyncClient:
         full_name: bool = False,
         neighbours: int | None = None,
         **options: Unpack[Options],
-    ) -> schemas.ExplainAnswer:
+    ) -> answers.ExplainAnswer:
         """The languages of a name, and what the answer rests on."""
         return await self._ask(calls.explain(name, full_name, neighbours, options))
 
-    async def embed(self, names: Iterable[str], *, full_names: bool = False) -> schemas.EmbedAnswer:
+    async def embed(self, names: Iterable[str], *, full_names: bool = False) -> answers.EmbedAnswer:
         """The model's last state for each of at most 10,000 names."""
         return await self._ask(calls.embed(names, full_names))
 
@@ -90,19 +90,19 @@ class AsyncClient:
         full_names: bool = False,
         languages: Sequence[str] | None = None,
         confidence: float | None = None,
-    ) -> schemas.CompositionAnswer:
+    ) -> answers.CompositionAnswer:
         """Of which languages at most 10,000 names are, taken together."""
         return await self._ask(calls.composition(names, full_names, languages, confidence))
 
-    async def languages(self) -> schemas.LanguagesAnswer:
+    async def languages(self) -> answers.LanguagesAnswer:
         """The languages that the model knows, and the groups that can be named."""
         return await self._ask(calls.LANGUAGES)
 
-    async def model(self) -> schemas.ModelAnswer:
+    async def model(self) -> answers.ModelAnswer:
         """The record of the model that answers."""
         return await self._ask(calls.MODEL)
 
-    async def models(self) -> schemas.ModelsAnswer:
+    async def models(self) -> answers.ModelsAnswer:
         """The versions in the service's store, the newest first."""
         return await self._ask(calls.MODELS)
 

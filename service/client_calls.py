@@ -8,7 +8,7 @@ from typing import Any, Generic, TypedDict, TypeVar
 import httpx
 from typing_extensions import TypeIs
 
-from service import schemas
+from service import answers, requests
 from service.client_retry import NamelangError
 
 URL = "http://localhost:3000"
@@ -24,7 +24,7 @@ BYTES_OF_A_CHARACTER = 6
 """At most, which a control character takes."""
 
 T = TypeVar("T")
-Result = schemas.ClassifyAnswer | schemas.FailedItem
+Result = answers.ClassifyAnswer | answers.FailedItem
 
 
 class Options(TypedDict, total=False):
@@ -82,17 +82,17 @@ class Batch:
 
     start: int
     """Where in the list it begins."""
-    call: Call[schemas.BatchAnswer]
+    call: Call[answers.BatchAnswer]
 
-    def results(self, answer: schemas.BatchAnswer) -> Iterator[Result]:
+    def results(self, answer: answers.BatchAnswer) -> Iterator[Result]:
         """A result for each name, with the model, or with its place in the whole list."""
         for i, result in enumerate(answer["results"], start=self.start):
             if failed(result):
                 fault = result["error"]
                 field = f"{fault['field'].partition('[')[0]}[{i}]"
-                yield schemas.FailedItem(name=result["name"], error={**fault, "field": field})
+                yield answers.FailedItem(name=result["name"], error={**fault, "field": field})
             else:
-                yield schemas.ClassifyAnswer(model=answer["model"], **result)
+                yield answers.ClassifyAnswer(model=answer["model"], **result)
 
 
 def connection(url: str, key: str | None, timeout: float) -> dict[str, Any]:
@@ -103,26 +103,26 @@ def connection(url: str, key: str | None, timeout: float) -> dict[str, Any]:
     return {"base_url": url, "headers": headers, "timeout": timeout}
 
 
-def failed(result: schemas.Answer | schemas.FailedItem) -> TypeIs[schemas.FailedItem]:
+def failed(result: answers.Answer | answers.FailedItem) -> TypeIs[answers.FailedItem]:
     """Whether the name of a result could not be read; its `error` says why."""
     return "error" in result
 
 
 def classify(
     name: str, full_name: bool, options: Mapping[str, Any]
-) -> Call[schemas.ClassifyAnswer]:
+) -> Call[answers.ClassifyAnswer]:
     """The request for the languages of a name."""
     return Call("/v1/classify", {**_one(name, full_name), **options})
 
 
 def explain(
     name: str, full_name: bool, neighbours: int | None, options: Mapping[str, Any]
-) -> Call[schemas.ExplainAnswer]:
+) -> Call[answers.ExplainAnswer]:
     """The request for the languages of a name, and for what the answer rests on."""
     return Call("/v1/explain", {**_one(name, full_name), "neighbours": neighbours, **options})
 
 
-def embed(names: Iterable[str], full_names: bool) -> Call[schemas.EmbedAnswer]:
+def embed(names: Iterable[str], full_names: bool) -> Call[answers.EmbedAnswer]:
     """The request for the model's states after names."""
     return Call("/v1/embed", _many(names, full_names))
 
@@ -132,15 +132,15 @@ def composition(
     full_names: bool,
     languages: Sequence[str] | None,
     confidence: float | None,
-) -> Call[schemas.CompositionAnswer]:
+) -> Call[answers.CompositionAnswer]:
     """The request for the languages of names taken together."""
     asked = {"languages": languages, "confidence": confidence}
     return Call("/v1/composition", {**_many(names, full_names), **asked})
 
 
-LANGUAGES: Call[schemas.LanguagesAnswer] = Call("/v1/languages")
-MODEL: Call[schemas.ModelAnswer] = Call("/v1/model")
-MODELS: Call[schemas.ModelsAnswer] = Call("/v1/models")
+LANGUAGES: Call[answers.LanguagesAnswer] = Call("/v1/languages")
+MODEL: Call[answers.ModelAnswer] = Call("/v1/model")
+MODELS: Call[answers.ModelsAnswer] = Call("/v1/models")
 
 
 def batches(
@@ -153,8 +153,8 @@ def batches(
         TypeError: the names are one string.
     """
     _refuse_one_string(names)
-    if not 1 <= size <= schemas.MAX_NAMES:
-        raise ValueError(f"batches of {size} names; expected 1 to {schemas.MAX_NAMES}")
+    if not 1 <= size <= requests.MAX_NAMES:
+        raise ValueError(f"batches of {size} names; expected 1 to {requests.MAX_NAMES}")
     return _batches(names, full_names, size, options)
 
 

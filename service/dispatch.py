@@ -27,7 +27,7 @@ from service.batcher import Overloaded
 from service.keys import Keyring
 from service.metrics import Metrics
 from service.problems import Kind, Problem, faults_of, invalid
-from service.schemas import Body
+from service.requests import Body
 
 log = logging.getLogger("bentoml.namelang")  # BentoML's handlers write it
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import orjson
 
-from service import schemas
+from service import answers, requests
 from service.about import About
 from service.api import Api
 from service.asgi import Reply, Scope
@@ -30,28 +30,28 @@ def endpoints(api: Api, about: About) -> Iterator[Endpoint]:
 
 def _described(api: Api, about: About) -> Iterator[Endpoint]:
     yield Endpoint(
-        "POST", "/v1/classify", api.classify, schemas.ClassifyAnswer, schemas.ClassifyRequest
+        "POST", "/v1/classify", api.classify, answers.ClassifyAnswer, requests.ClassifyRequest
     )
     yield Endpoint(
         "POST",
         "/v1/classify_batch",
         api.classify_batch,
-        schemas.BatchAnswer,
-        schemas.BatchRequest,
+        answers.BatchAnswer,
+        requests.BatchRequest,
         streams=True,
     )
     yield Endpoint(
-        "POST", "/v1/explain", api.explain, schemas.ExplainAnswer, schemas.ExplainRequest
+        "POST", "/v1/explain", api.explain, answers.ExplainAnswer, requests.ExplainRequest
     )
-    yield Endpoint("POST", "/v1/embed", api.embed, schemas.EmbedAnswer, schemas.EmbedRequest)
+    yield Endpoint("POST", "/v1/embed", api.embed, answers.EmbedAnswer, requests.EmbedRequest)
     yield Endpoint(
         "POST",
         "/v1/composition",
         api.composition,
-        schemas.CompositionAnswer,
-        schemas.CompositionRequest,
+        answers.CompositionAnswer,
+        requests.CompositionRequest,
         refusals=(Kind.NOT_IN_MODEL,),
     )
-    yield Endpoint("GET", "/v1/languages", about.languages, schemas.LanguagesAnswer)
-    yield Endpoint("GET", "/v1/model", about.model, schemas.ModelAnswer)
-    yield Endpoint("GET", "/v1/models", about.models, schemas.ModelsAnswer)
+    yield Endpoint("GET", "/v1/languages", about.languages, answers.LanguagesAnswer)
+    yield Endpoint("GET", "/v1/model", about.model, answers.ModelAnswer)
+    yield Endpoint("GET", "/v1/models", about.models, answers.ModelsAnswer)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.schemas import TAG
+from service.answers import TAG
 
 KOWALSKI = {
     "name": "Kowalski",

@@ -14,7 +14,7 @@ from model.classifier import Judged
 from model.composition import composition
 from model.context import training_prior
 from model.verdict import Verdict
-from service.schemas import LanguageShare, MakeUp
+from service.answers import LanguageShare, MakeUp
 
 DECIMALS = 4
 

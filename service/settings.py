@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.threads import cores
-from service.schemas import MAX_NAMES
+from service.requests import MAX_NAMES
 
 PREFIX = "NAMELANG_"
 

@@ -22,7 +22,7 @@ from service.about import About
 from service.api import Api
 from service.endpoints import endpoints
 from service.problems import Kind
-from service.schemas import Asked
+from service.requests import Asked
 from service.settings import PREFIX, Settings
 
 DOCS = (CHECKOUT / "docs" / "api.md").read_text("utf-8")

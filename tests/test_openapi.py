@@ -11,17 +11,17 @@ from pydantic import TypeAdapter
 from server import Server, serve
 
 from pipeline import store
-from service import schemas
+from service import answers
 from service.examples import ANSWERS, REQUESTS
 
 TYPES = {
-    "/v1/classify": schemas.ClassifyAnswer,
-    "/v1/classify_batch": schemas.BatchAnswer,
-    "/v1/explain": schemas.ExplainAnswer,
-    "/v1/embed": schemas.EmbedAnswer,
-    "/v1/composition": schemas.CompositionAnswer,
-    "/v1/languages": schemas.LanguagesAnswer,
-    "/v1/models": schemas.ModelsAnswer,
+    "/v1/classify": answers.ClassifyAnswer,
+    "/v1/classify_batch": answers.BatchAnswer,
+    "/v1/explain": answers.ExplainAnswer,
+    "/v1/embed": answers.EmbedAnswer,
+    "/v1/composition": answers.CompositionAnswer,
+    "/v1/languages": answers.LanguagesAnswer,
+    "/v1/models": answers.ModelsAnswer,
 }
 
 # Whether a language is known depends on the model, so that not every request of the right shape
