@@ -18,6 +18,9 @@ from model.text import normalise
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
+BINS = 15
+"""Of confidence, all equally wide, for the calibration error."""
+
 LEAST_PROBABILITY = 1e-7
 """Log-loss counts no probability as smaller, so that one sure mistake does not decide it."""
 
@@ -108,16 +111,20 @@ def evaluate(
     )
 
 
-def calibration_error(confidence: Floats, right: NDArray[np.bool_], bins: int = 15) -> float:
+def calibration_error(confidence: Floats, right: NDArray[np.bool_], bins: int = BINS) -> float:
     """Mean gap between confidence and share of right answers, over equal-width bins of confidence.
 
     Guo et al., On Calibration of Modern Neural Networks, 2017, equation 3.
     """
     if not confidence.size:
         return 0.0
-    bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gap = np.bincount(bin_of, confidence - right, bins)
+    gap = np.bincount(bin_of(confidence, bins), confidence - right, bins)
     return float(np.abs(gap).sum() / confidence.size)
+
+
+def bin_of(confidence: Floats, bins: int = BINS) -> Integers:
+    """Which of the equally wide bins from 0 to 1 each of N confidences is in."""
+    return np.minimum((confidence * bins).astype(np.int64), bins - 1)
 
 
 def confusion(
