@@ -28,7 +28,7 @@ def probabilities(rows: Rows, skill: float, random: np.random.Generator) -> np.n
     logits += 0.5 * random.normal(size=logits.shape)
     logits[np.arange(len(rows.truth)), rows.truth] += skill
     p = np.exp(logits)
-    return (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(p / p.sum(axis=1, keepdims=True), np.float32)
 
 
 def answers(p: np.ndarray, rows: Rows) -> Answers:
@@ -36,9 +36,8 @@ def answers(p: np.ndarray, rows: Rows) -> Answers:
 
 
 def duel(rows: Rows, skills: tuple[float, float], random: np.random.Generator, **how: int) -> Drawn:
-    return bootstrap(
-        rows, *(answers(probabilities(rows, skill, random), rows) for skill in skills), **how
-    )
+    mine, theirs = (answers(probabilities(rows, skill, random), rows) for skill in skills)
+    return bootstrap(rows, mine, theirs, **how)
 
 
 @pytest.mark.parametrize("block", [2**22, 7 * 60], ids=["at once", "in blocks"])
@@ -68,7 +67,7 @@ def test_every_draw_is_what_evaluate_makes_of_the_rows_drawn(
 def test_a_language_that_is_no_label_is_an_answer_like_any_wrong_one() -> None:
     rows = Rows(np.array([0, 1]), np.array([0, 1]), 2)
     p = np.array([0.6, 0.6], np.float32)
-    drawn = bootstrap(rows, *[Answers(np.array([0, 2]), p, p / 2)] * 2, replicates=10)
+    drawn = bootstrap(rows, *[Answers(np.array([0, 2]), p, p)] * 2, replicates=10)
     assert drawn.observed[0].accuracy == 0.5
     assert drawn.observed[0].macro_f1 == 0.5
 
@@ -116,7 +115,7 @@ def test_a_usual_test_side_takes_well_under_a_second() -> None:
     random = np.random.default_rng(0)
     truth, group = random.integers(36, size=5000), np.arange(5000) // 2
     p = random.random(5000, dtype=np.float32)
-    both = [Answers(random.integers(36, size=5000), p, p)] * 2
+    both = [Answers(random.integers(36, size=5000), p, p) for _ in range(2)]
     times = []
     for _ in range(3):
         start = perf_counter()
