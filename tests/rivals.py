@@ -33,6 +33,11 @@ def spoilt(model: Classifier, by: float) -> Classifier:
     return Classifier(replace(model.artifact, V=(V + noise).astype(np.float32)), model.evidence)
 
 
+def swapped(model: Classifier) -> Classifier:
+    """The model with its languages in reverse, so that every answer is another one."""
+    return Classifier(replace(model.artifact, V=model.artifact.V[::-1]), model.evidence)
+
+
 def without(model: Classifier, code: str) -> Classifier:
     """The model without one of its languages, and uncalibrated."""
     artifact = model.artifact

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rivals import duel_of, spoilt, without
+from rivals import duel_of, swapped, without
 from typer.testing import CliRunner
 
 from model.artifact import load, save
@@ -144,7 +144,7 @@ UNSEEN = ("Adamski,Polish", "Borkowski,pl", "Ishida,ja", "Ishikawa,Japanese", "I
 def rival(artifact: Path, folder: Path) -> str:
     """Another model in the store, which answers otherwise and carries no evidence."""
     path = folder / "rival"
-    model = spoilt(Classifier.load(artifact), 20).artifact
+    model = swapped(Classifier.load(artifact)).artifact
     save(replace(model, evidence_sha256=None), path)
     return store.publish(path, labels={}, metadata={}, status="refused")
 
@@ -157,11 +157,13 @@ def test_compare_two_models_on_labelled_names(artifact: Path, tmp_path: Path) ->
     assert (outcome["challenger"], duel["champion"]) == (other, promoted())
     assert (duel["rows"], duel["names"]) == (4, 4), "each name and label once"
     assert (duel["trained_on"], duel["unknown"]) == (1, 1)
-    assert duel["figures"]["accuracy"]["champion"] > duel["figures"]["accuracy"]["challenger"]
-    assert len(outcome["names"]) == duel["changes"]["changed"] > 0
+    quality = json.loads(namelang("evaluate", labelled(tmp_path, *UNSEEN[:4]), "--json"))
+    assert duel["figures"]["log_loss"]["champion"] == pytest.approx(quality["log_loss"], abs=1e-5)
+    assert len(outcome["names"]) == duel["changes"]["changed"] == 4
     drops = [name["drop"] for name in outcome["names"]]
     assert drops == sorted(drops, reverse=True)
 
+    data = labelled(tmp_path, *UNSEEN)
     shown = namelang("models", "compare", other, promoted(), "--data", data, "--names", "1")
     assert f"challenger {other}" in shown
     assert "on the same test rows" in shown
