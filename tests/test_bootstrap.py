@@ -121,4 +121,4 @@ def test_a_usual_test_side_takes_well_under_a_second() -> None:
         start = perf_counter()
         bootstrap(Rows(truth, group, 36), *both)
         times.append(perf_counter() - start)
-    assert min(times) < 0.8
+    assert min(times) < 1
