@@ -43,6 +43,9 @@ seed = {seed}
 accuracy_tolerance = 1.0
 macro_f1_tolerance = 1.0
 log_loss_tolerance = 10.0
+ece_tolerance = 1.0
+recall_tolerance = 1.0
+max_slowdown = 100.0
 """
 MINUTE = 60.0
 LOOK = 5.0  # seconds between two looks at memory

@@ -9,7 +9,15 @@ import typer
 from model.artifact import RECORD, load_record
 from model.card import card
 from model.pointer import MODEL, Pointer, bentoml_home, model_directory, read_pointer
-from pipeline.terminal import cell, figures, print_json, print_pairs, print_table
+from pipeline.terminal import (
+    cell,
+    figures,
+    print_contest,
+    print_json,
+    print_list,
+    print_pairs,
+    print_table,
+)
 
 models = typer.Typer(help="The model store: what is there, what is served.", no_args_is_help=True)
 
@@ -75,9 +83,11 @@ def show(
             ),
             **{f"{side} rows": rows for side, rows in data.get("rows", {}).items()},
             **figures(metrics.get("test", {})),
-            "gate": "; ".join(metrics.get("gate", {}).get("reasons", [])),
         },
     )
+    if gate := metrics.get("gate"):
+        print_list(f"gate: {'accepted' if gate['accepted'] else 'refused'}", gate["reasons"])
+        print_contest(gate)
 
 
 @models.command("card")
@@ -87,6 +97,44 @@ def show_card(
     """The model card in Markdown: what it was trained on, how good it is, what it is not for."""
     tag, directory, sha256 = find(tag)
     print(card(load_record(directory, sha256=sha256), tag), end="")
+
+
+@models.command()
+def compare(
+    challenger: Annotated[str, typer.Argument(help="A tag or an artifact directory.")],
+    champion: Annotated[
+        str | None, typer.Argument(help="What to compare it with; else the promoted model.")
+    ] = None,
+    *,
+    data: Annotated[str, typer.Option(help="Labelled names: a CSV with header name,language.")],
+    names: Annotated[int, typer.Option(min=0, max=50, help="Names whose answer changed.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Two models on the same labelled names, less those that stand in either's evidence."""
+    from pipeline.config import GateConfig
+    from pipeline.contest import Contestant, compete
+    from pipeline.gate import objections
+    from pipeline.labelled import labelled_table
+
+    mine, theirs = (Contestant.load(*find(model)) for model in (challenger, champion))
+    contest = compete(mine, theirs, labelled_table(data))
+    duel = contest.duel
+    assert duel, "there are two"
+    if duel.changes is None:
+        raise ValueError(
+            f"{data} holds no row to compare on: {duel.unknown} have a label that not both models "
+            f"know, {duel.trained_on} have a name that a model was trained on"
+        )
+    examples = duel.changes.examples[:names]
+    against = objections(duel, GateConfig())
+    if as_json:
+        changed = [asdict(name) | {"drop": name.drop} for name in examples]
+        outcome = {"challenger": mine.called, "objections": against, **contest.to_dict()}
+        print_json(outcome | {"names": changed})
+    else:
+        print(f"challenger {mine.called}")
+        print_contest(contest.to_dict(), examples)
+        print_list("what the gate would object to:", against or ["nothing"])
 
 
 @models.command()

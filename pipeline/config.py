@@ -39,14 +39,27 @@ class SplitConfig(Stage):
 
 
 class GateConfig(Stage):
-    """When a model may not be served. Tolerances are what a retraining's chance may cost."""
+    """When a model may not be served.
+
+    A tolerance is what a retraining may cost even where chance cannot explain it.
+    """
 
     min_accuracy: float = Field(0.5, ge=0, le=1)
     min_macro_f1: float = Field(0.25, ge=0, le=1)
     max_ece: float = Field(0.1, ge=0, le=1)
+    max_bytes: int = Field(50_000_000, ge=1)
+    """Of weights and record on disk, without evidence and report."""
     accuracy_tolerance: float = Field(0.005, ge=0)
     macro_f1_tolerance: float = Field(0.01, ge=0)
     log_loss_tolerance: float = Field(0.02, ge=0)
+    ece_tolerance: float = Field(0.02, ge=0)
+    recall_tolerance: float = Field(0.05, ge=0)
+    """Of each language that has `floor_rows` test rows."""
+    floor_rows: int = Field(20, ge=1)
+    may_disappear: tuple[str, ...] = ()
+    """Codes of languages that the promoted model knows and the next one need not; `*` is any."""
+    max_slowdown: float = Field(2.0, gt=0)
+    """The time for a name, or for a batch, over the promoted model's."""
 
 
 class Config(Stage):

@@ -18,6 +18,9 @@ from model.text import normalise
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
+BINS = 15
+"""Of confidence, all equally wide, for the calibration error."""
+
 LEAST_PROBABILITY = 1e-7
 """Log-loss counts no probability as smaller, so that one sure mistake does not decide it."""
 
@@ -130,8 +133,8 @@ def evaluate(
 
 def reliability(confidence: Floats, right: NDArray[np.bool_]) -> list[ReliabilityBin]:
     """How often N answers are right, by their confidence (N,), in at most `BINS` bins."""
-    bin_of = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-    n, mean, share = (np.bincount(bin_of, w, BINS) for w in (None, confidence, right))
+    places = bin_of(confidence)
+    n, mean, share = (np.bincount(places, w, BINS) for w in (None, confidence, right))
     kept = n > 0
     columns = (n[kept], mean[kept] / n[kept], share[kept] / n[kept])
     return [ReliabilityBin(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
@@ -149,6 +152,11 @@ def mean_gap(bins: Sequence[ReliabilityBin]) -> float:
     """The expected calibration error of answers in bins; 0 where there are none."""
     gaps = sum(b.n * abs(b.confidence - b.accuracy) for b in bins)
     return gaps / max(sum(b.n for b in bins), 1)
+
+
+def bin_of(confidence: Floats, bins: int = BINS) -> Integers:
+    """Which of the equally wide bins from 0 to 1 each of N confidences is in."""
+    return np.minimum((confidence * bins).astype(np.int64), bins - 1)
 
 
 def confusion(

@@ -20,6 +20,7 @@ from prefect.client.schemas.objects import State
 
 from pipeline import judgement, stages
 from pipeline.config import Config, GateConfig, IngestConfig, SplitConfig
+from pipeline.decide import decide
 from pipeline.gate import Decision
 from pipeline.judgement import Work
 from pipeline.recipe import Recipe
@@ -55,7 +56,7 @@ def training(config: Config) -> Outcome:
     vocabulary = build_vocabulary(sides, config.training)
     trained = train(sides, vocabulary, config.training, choose_device(config.device))
     evaluated = evaluate(sides, trained)
-    decision = gate(sides, trained, evaluated, config.gate)
+    decision = gate(sides, trained, evaluated, config.gate, config.evidence)
     work = Work(ingested, cleaned, sides, trained, evaluated)
     tag = publish(work, decision, config.evidence, config.url)
     metrics = read_json(evaluated / "quality.json")["test"]
@@ -139,9 +140,12 @@ def evaluate(sides: Path, trained: Path) -> Path:
 
 
 @task
-def gate(sides: Path, trained: Path, evaluated: Path, config: GateConfig) -> Decision:
-    """Decide whether the model may be served."""
-    decision = judgement.gate(sides, trained, evaluated, config)
+def gate(
+    sides: Path, trained: Path, evaluated: Path, config: GateConfig, show_names: bool
+) -> Decision:
+    """Decide whether the model may be served; the comparison becomes an artifact."""
+    decision = decide(sides, trained, evaluated, config, show_names=show_names)
+    create_markdown_artifact(decision.report, key="gate")
     verdict = "accepted" if decision.accepted else "REFUSED"
     get_run_logger().info("gate: %s: %s", verdict, decision.reason)
     return decision

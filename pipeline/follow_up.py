@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from model.artifact import load_record
-from model.pointer import Pointer, bentoml_home, model_directory
+from model.pointer import Pointer, PointerError, bentoml_home, model_directory
 from model.smoke import TOLERANCE
 from pipeline import store
 
@@ -35,7 +35,7 @@ def promote(tag: str, *, url: str | None, force: bool = False, seconds: float = 
         StoreError: as `store.promote`.
         NotServed: the service did not follow or answers otherwise; the promotion is taken back.
     """
-    before = store.promoted()
+    before = _before()
     pointer = store.promote(tag, force=force)
     if url is None:
         return pointer
@@ -47,6 +47,13 @@ def promote(tag: str, *, url: str | None, force: bool = False, seconds: float = 
         store.rollback()
         raise NotServed(f"{error}; {before.tag} is promoted again") from error
     return pointer
+
+
+def _before() -> Pointer | None:
+    try:
+        return store.promoted()
+    except PointerError:  # the promotion mends it
+        return None
 
 
 def see_served(url: str, pointer: Pointer, seconds: float = SECONDS) -> None:

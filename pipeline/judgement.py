@@ -7,8 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from model import artifact as artifacts
 from model import smoke
 from model.card import CALIBRATION, FIGURES
@@ -17,11 +15,10 @@ from model.evidence import Evidence
 from pipeline import store
 from pipeline.baseline import baseline_probabilities, fit_baseline
 from pipeline.batches import examples
-from pipeline.config import GateConfig
 from pipeline.evaluate import Evaluation, confusion, most_confused
 from pipeline.evaluate import evaluate as judge_rows
 from pipeline.follow_up import promote
-from pipeline.gate import Decision, judge
+from pipeline.gate import Decision
 from pipeline.pictures import draw_confusion, draw_learning_curve
 from pipeline.reliability import draw_calibration
 from pipeline.stages import read_json, write_json
@@ -31,6 +28,9 @@ from pipeline.workspace import stage
 
 REPORT = "report"
 """The folder of a stored model that holds its pictures and tables, for people."""
+
+GATE_REPORT = "gate.md"
+"""The gate's decision in that folder."""
 
 
 class Work(NamedTuple):
@@ -76,38 +76,6 @@ def evaluate(out: Path, sides: Path, trained: Path) -> None:
     draw_calibration(quality.reliability, out / CALIBRATION)
 
 
-def gate(sides: Path, trained: Path, evaluated: Path, config: GateConfig) -> Decision:
-    """Whether the model may be served, given its floors and the promoted model."""
-    quality = read_json(evaluated / "quality.json")
-    champion = store.promoted()
-    duel = None
-    if champion is not None:
-        duel = compare(
-            Classifier.load(trained / "artifact"),
-            Classifier.load(store.path(champion.tag), sha256=champion.sha256),
-            NameTable.read(sides / "test.parquet"),
-        )
-    test, baseline = (Evaluation.from_dict(quality[key]) for key in ("test", "baseline"))
-    return judge(test, duel, baseline, config)
-
-
-def compare(
-    challenger: Classifier, champion: Classifier, table: NameTable
-) -> tuple[Evaluation, Evaluation] | None:
-    """Both models on the same rows, those whose language both know; None where there is no such."""
-    shared = {lang.code for lang in challenger.languages} & {
-        lang.code for lang in champion.languages
-    }
-    rows = table.take(np.flatnonzero([language in shared for language in table.language]))
-    if not len(rows):
-        return None
-    first, second = (
-        judge_rows(rows.name, rows.language, each.probabilities(rows.name), each.languages)
-        for each in (challenger, champion)
-    )
-    return first, second
-
-
 def publish(work: Work, decision: Decision, *, with_evidence: bool, url: str | None = None) -> str:
     """Store the model with its full record, promote it if it may be served, return its tag.
 
@@ -138,6 +106,7 @@ def publish(work: Work, decision: Decision, *, with_evidence: bool, url: str | N
             *work.evaluated.glob("*.png"),
         ):
             shutil.copy(path, directory / REPORT)
+        (directory / REPORT / GATE_REPORT).write_text(decision.report, "utf-8")
         summary = {k: v for k, v in quality["test"].items() if isinstance(v, int | float)}
         tag = store.publish(
             directory,

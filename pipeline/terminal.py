@@ -10,6 +10,8 @@ from rich.table import Table
 from model.answer import Answer, LanguageProbability
 from model.artifact import Language
 from model.evidence import describe
+from pipeline import gate_report
+from pipeline.changes import Changed
 
 BAR = 40  # characters of a bar for a probability of 1
 
@@ -75,6 +77,22 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     _console().print(table)
+
+
+def print_list(title: str, lines: Sequence[str]) -> None:
+    """A title and a line for each entry."""
+    for line in (title, *(f"  - {line}" for line in lines)):
+        _console().print(line)
+
+
+def print_contest(contest: Mapping[str, Any], examples: Sequence[Changed] = ()) -> None:
+    """What a record holds of two models' contest; nothing, where it is of an older version."""
+    if (duel := contest.get("duel")) and duel["figures"]:
+        print_table(gate_report.FIGURE_TITLES, gate_report.figures(duel))
+    if facts := gate_report.facts(contest):
+        print_pairs("", facts)
+    if examples:
+        print_table(gate_report.NAME_TITLES, gate_report.names(examples))
 
 
 def cell(value: object) -> str:

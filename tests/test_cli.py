@@ -4,13 +4,20 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rivals import duel_of, swapped, without
 from typer.testing import CliRunner
 
+from model.artifact import load, save
+from model.classifier import Classifier
 from pipeline import store
 from pipeline.cli import REFUSED, app, main
+from pipeline.contest import Contest, Sizes
+from pipeline.race import Race, Speed
 
 
 @pytest.fixture(autouse=True)
@@ -131,9 +138,71 @@ def test_models_list_show_promote_and_rollback(artifact: Path) -> None:
     assert promoted() == first
 
 
+UNSEEN = ("Adamski,Polish", "Borkowski,pl", "Ishida,ja", "Ishikawa,Japanese", "Ishida,ja")
+
+
+def rival(artifact: Path, folder: Path) -> str:
+    """Another model in the store, which answers otherwise and carries no evidence."""
+    path = folder / "rival"
+    model = swapped(Classifier.load(artifact)).artifact
+    save(replace(model, evidence_sha256=None), path)
+    return store.publish(path, labels={}, metadata={}, status="refused")
+
+
+def test_compare_two_models_on_labelled_names(artifact: Path, tmp_path: Path) -> None:
+    other = rival(artifact, tmp_path)
+    data = labelled(tmp_path, *UNSEEN, "Kowalski,pl", "Murray,Scottish")
+    outcome = json.loads(namelang("models", "compare", other, "--data", data, "--json"))
+    duel = outcome["duel"]
+    assert (outcome["challenger"], duel["champion"]) == (other, promoted())
+    assert (duel["rows"], duel["names"]) == (4, 4), "each name and label once"
+    assert (duel["trained_on"], duel["unknown"]) == (1, 1)
+    quality = json.loads(namelang("evaluate", labelled(tmp_path, *UNSEEN[:4]), "--json"))
+    assert duel["figures"]["log_loss"]["champion"] == pytest.approx(quality["log_loss"], abs=1e-5)
+    assert len(outcome["names"]) == duel["changes"]["changed"] == 4
+    drops = [name["drop"] for name in outcome["names"]]
+    assert drops == sorted(drops, reverse=True)
+
+    data = labelled(tmp_path, *UNSEEN)
+    shown = namelang("models", "compare", other, promoted(), "--data", data, "--names", "1")
+    assert f"challenger {other}" in shown
+    assert "on the same test rows" in shown
+    assert sum(name in shown for name in ("Adamski", "Borkowski", "Ishida", "Ishikawa")) == 1
+
+
+def test_compare_names_what_the_gate_would_object_to(artifact: Path, tmp_path: Path) -> None:
+    data = labelled(tmp_path, *UNSEEN)
+    same = namelang("models", "compare", promoted(), promoted(), "--data", data)
+    assert "what the gate would object to:\n  - nothing" in same
+    assert "Ishida" not in same, "no answer changed"
+    fewer = tmp_path / "fewer"
+    save(replace(without(Classifier.load(artifact), "ru").artifact, evidence_sha256=None), fewer)
+    worse = json.loads(namelang("models", "compare", str(fewer), "--data", data, "--json"))
+    assert ["would disappear: ru" in objection for objection in worse["objections"]] == [True]
+
+
+def test_show_has_the_gates_comparison_where_the_record_has_it(
+    artifact: Path, tmp_path: Path
+) -> None:
+    def shown(name: str, gate: dict[str, Any]) -> str:
+        model = replace(load(artifact), metrics={"gate": gate}, evidence_sha256=None)
+        save(model, tmp_path / name)
+        return namelang("models", "show", str(tmp_path / name))
+
+    old = {"accepted": False, "reasons": ["accuracy 0.1 is below", "and so on"]}
+    before = shown("old", old)
+    assert "gate: refused\n  - accuracy 0.1 is below\n  - and so on" in before
+    assert "champion" not in before
+    race = Race(Speed(0.1, 1e5), Speed(0.1, 1e5), 1.0, 1.0)
+    now = shown("new", old | Contest(Sizes(1, 2), race, duel_of()).to_dict())
+    assert "namelang:champion" in now
+    assert "1,000 rows" in now
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
+        (["models", "compare", "nothing", "--data", "x.csv"], "'nothing' is not in the store"),
         (["classify", "Kowalski", " "], "name 2: a name without a readable character"),
         (["classify", "x", "--model", "nothing"], "'nothing' is not in the store"),
         (["classify", "x", "--only", "Polishh"], "the nearest known: Polish"),
@@ -150,6 +219,12 @@ def test_a_mistake_ends_in_one_line(
     args: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert message in refusal(*args, capsys=capsys)
+
+
+def test_nothing_to_compare_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = labelled(tmp_path, "Kowalski,Polish", "Murray,Scottish")
+    message = refusal("models", "compare", promoted(), "--data", data, capsys=capsys)
+    assert "no row to compare on: 1 have a label that not both models know, 1 have" in message
 
 
 def test_nothing_promoted_yet(

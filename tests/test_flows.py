@@ -80,18 +80,25 @@ def test_its_record_says_where_it_comes_from_and_how_good_it_is(first: Outcome) 
     assert artifact.libraries["torch"].startswith("2.13")
     report = store.path(first.model) / "report"
     assert {path.name for path in report.iterdir()} == {
-        "calibration.png", "confusion.png", "learning-curve.png", "quality.md", "report.md",
+        "calibration.png", "confusion.png", "gate.md", "learning-curve.png", "quality.md",
+        "report.md",
     }  # fmt: skip
     assert (report / "confusion.png").read_bytes().startswith(b"\x89PNG")
 
 
+def artifacts() -> dict[str, str]:
+    """The newest of the artifacts that Prefect holds, by key."""
+    response = httpx.post(f"{PREFECT_API_URL.value()}/artifacts/latest/filter", json={})
+    return {artifact["key"]: artifact["data"] for artifact in response.json()}
+
+
 def test_prefect_shows_the_reports(first: Outcome) -> None:
-    response = httpx.post(f"{PREFECT_API_URL.value()}/artifacts/filter", json={})
-    shown = {artifact["key"]: artifact["data"] for artifact in response.json()}
+    shown = artifacts()
     assert "| Polish | pl |" in shown["data-report"]
     assert "recall" in shown["quality-per-language"]
     for picture in ("learning-curve", "confusion", "calibration"):
         assert shown[picture].startswith("data:image/png;base64,")
+    assert shown["gate"].startswith("# Gate: accepted\n\n- no promoted model to compare with")
 
 
 def test_the_same_again_is_taken_from_the_workspace(
@@ -104,7 +111,10 @@ def test_the_same_again_is_taken_from_the_workspace(
     assert after == before
     assert not any("epoch" in record.getMessage() for record in caplog.records)
     assert again.metrics == first.metrics
-    assert again.promoted
+    assert again.promoted, "a tie is accepted"
+    duel = load(store.path(again.model)).metrics["gate"]["duel"]
+    assert (duel["champion"], duel["changes"]["changed"]) == (first.model, 0)
+    assert duel["rows"] == first.metrics["n"]
 
 
 def test_a_worse_model_is_kept_but_not_served(first: Outcome, names: Path) -> None:
@@ -115,9 +125,26 @@ def test_a_worse_model_is_kept_but_not_served(first: Outcome, names: Path) -> No
     assert store.promoted() == before
     [stored] = [model for model in store.models() if model.tag == worse.model]
     assert stored.status == "refused"
-    assert load(store.path(worse.model)).metrics["gate"]["reasons"]
+    gate = load(store.path(worse.model)).metrics["gate"]
+    assert gate["reasons"]
+    assert before
+    assert gate["duel"]["champion"] == before.tag
+    report = artifacts()["gate"]
+    assert report == (store.path(worse.model) / "report" / "gate.md").read_text("utf-8")
+    assert report.startswith("# Gate: refused")
+    assert all(reason in report for reason in gate["reasons"])
+    assert "## Names whose answer changed" in report
     with pytest.raises(store.StoreError, match="refused by the gate"):
         store.promote(worse.model)
+
+
+def test_a_model_of_private_names_tells_none(first: Outcome, names: Path) -> None:
+    config = configuration(names, epochs=1, hidden=2)
+    private = run(config.model_copy(update={"evidence": False}))
+    report = artifacts()["gate"]
+    assert report == (store.path(private.model) / "report" / "gate.md").read_text("utf-8")
+    assert "no longer right" in report
+    assert "Names whose answer changed" not in report
 
 
 def test_data_with_nothing_sensible_in_it(tmp_path: Path) -> None:
