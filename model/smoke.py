@@ -56,6 +56,10 @@ def check(model: ProbabilityModel, recorded: Mapping[str, Any] | None) -> None:
         return
     expected = np.array(recorded["probabilities"])  # (N, C)
     found = model.probabilities(recorded["names"])
+    if found.shape != expected.shape:
+        raise ArtifactError(
+            f"the model answers with {found.shape[1]} languages; its record has other answers"
+        )
     apart = np.abs(found - expected).max(axis=1)
     worst = int(apart.argmax())
     if not apart[worst] <= TOLERANCE:  # nor is it where a number is none

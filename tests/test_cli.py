@@ -145,7 +145,7 @@ def rival(artifact: Path, folder: Path) -> str:
     """Another model in the store, which answers otherwise and carries no evidence."""
     path = folder / "rival"
     model = swapped(Classifier.load(artifact)).artifact
-    save(replace(model, evidence_sha256=None), path)
+    save(replace(model, evidence_sha256=None, smoke=None), path)
     return store.publish(path, labels={}, metadata={}, status="refused")
 
 
@@ -176,7 +176,10 @@ def test_compare_names_what_the_gate_would_object_to(artifact: Path, tmp_path: P
     assert "what the gate would object to:\n  - nothing" in same
     assert "Ishida" not in same, "no answer changed"
     fewer = tmp_path / "fewer"
-    save(replace(without(Classifier.load(artifact), "ru").artifact, evidence_sha256=None), fewer)
+    bare = replace(
+        without(Classifier.load(artifact), "ru").artifact, evidence_sha256=None, smoke=None
+    )
+    save(bare, fewer)
     worse = json.loads(namelang("models", "compare", str(fewer), "--data", data, "--json"))
     assert ["would disappear: ru" in objection for objection in worse["objections"]] == [True]
 
