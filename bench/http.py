@@ -110,6 +110,7 @@ def versus(shots: Mapping[tuple[str, Case], list[Shot]], rates: Mapping[int, lis
             rate, base_rate = ([shot.load.rate for shot in side] for side in (taken, base))
             row: dict[str, str | float] = {"who": who, **case._asdict(), **middle(taken)}
             row["/ Starlette"] = median(ratios(rate, base_rate))
+            row["its CPU"] = median(ratios([s.cpu_each for s in taken], [s.cpu_each for s in base]))
             if own := rates.get(case.names):
                 row["/ in process"] = median(ratios([s.names_rate for s in taken], own))
             rows.append(row)
@@ -117,7 +118,7 @@ def versus(shots: Mapping[tuple[str, Case], list[Shot]], rates: Mapping[int, lis
         rows.append({"who": INSIDE, "names": size, "names/s": median(own)})
     return Table(
         "HTTP: one process on one core, wrk on the others",
-        {"who": "", **COLUMNS, "/ Starlette": ".2f", "/ in process": ".2f"},
+        {"who": "", **COLUMNS, "/ Starlette": ".2f", "its CPU": ".2f", "/ in process": ".2f"},
         rows,
         NOTE,
     )
@@ -125,7 +126,8 @@ def versus(shots: Mapping[tuple[str, Case], list[Shot]], rates: Mapping[int, lis
 
 NOTE = """\
 names: in a body; CPU: of all the server's processes, for a request; refused: refusals, broken
-connections and answers that never came, of all rounds; / Starlette: of requests/s, in process: of
-names/s of Classifier.classify for lists of that size, both the median of the rounds' ratios.
+connections and answers that never came, of all rounds; / Starlette: of requests/s, its CPU: of CPU to
+Starlette's, in process: of names/s to those of Classifier.classify for lists of that size, all the
+median of the rounds' ratios.
 Percentiles as wrk corrects them for what it could not send while it waited; a request that was
 under way at the end does not count, which is up to a tenth of a side's rate at 10,000 names."""

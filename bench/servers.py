@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TypeVar
@@ -65,6 +65,11 @@ class Server:
             for thread in process.threads():
                 pin(thread.id, cores)
 
+    def end(self) -> None:
+        """Tell it to end, if it has not been told."""
+        with suppress(psutil.NoSuchProcess):
+            self.process.terminate()
+
     def _tree(self) -> list[psutil.Process]:
         return [self.process, *self.process.children(recursive=True)]
 
@@ -103,6 +108,8 @@ def serving(programs: Mapping[Who, Program]) -> Iterator[dict[Who, Server]]:
             who: stack.enter_context(_started(program, logs[who], folder / str(i)))
             for i, (who, program) in enumerate(programs.items())
         }
+        for server in servers.values():  # all are told to end before the first is waited for
+            stack.callback(server.end)
         for who, server in servers.items():
             _wait_until_ready(who, server, logs[who])
         yield servers
@@ -112,14 +119,21 @@ def serving(programs: Mapping[Who, Program]) -> Iterator[dict[Who, Server]]:
 def _started(program: Program, log: IO[bytes], metrics: Path) -> Iterator[Server]:
     port, environment = _free_port(), _environment(program, metrics)
     line: Sequence[str] = [sys.executable, "-m", *program.arguments, "--port", str(port)]
+    # Linux shares the processor out by sessions first, and BentoML's workers are sessions of their
+    # own: a server in one session with wrk would have its turns when wrk has.
     process = subprocess.Popen(
-        line, cwd=CHECKOUT, env=environment, stdout=log, stderr=subprocess.STDOUT
+        line,
+        cwd=CHECKOUT,
+        env=environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
     server = Server(f"http://127.0.0.1:{port}", psutil.Process(process.pid))
     try:
         yield server
     finally:
-        process.terminate()
+        server.end()
         try:
             process.wait(START_LIMIT)
         except subprocess.TimeoutExpired:

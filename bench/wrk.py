@@ -89,7 +89,9 @@ def loading(
         line = [program(), "-t1", f"-c{connections}", f"-d{LONGEST}", f"--timeout={PATIENCE}"]
         line += ["-s", str(script), url, "--", str(sent)]
         with pinned(cores or allowed()):
-            process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+            process = subprocess.Popen(
+                line, stdout=subprocess.PIPE, text=True, start_new_session=True
+            )
         wrk = Wrk(process)
         try:
             yield wrk
