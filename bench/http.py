@@ -126,8 +126,8 @@ def versus(shots: Mapping[tuple[str, Case], list[Shot]], rates: Mapping[int, lis
 
 NOTE = """\
 names: in a body; CPU: of all the server's processes, for a request; refused: refusals, broken
-connections and answers that never came, of all rounds; / Starlette: of requests/s, its CPU: of CPU to
-Starlette's, in process: of names/s to those of Classifier.classify for lists of that size, all the
-median of the rounds' ratios.
-Percentiles as wrk corrects them for what it could not send while it waited; a request that was
-under way at the end does not count, which is up to a tenth of a side's rate at 10,000 names."""
+connections and answers that never came, of all rounds; / Starlette: of requests/s; its CPU: of CPU
+to Starlette's; / in process: of names/s to Classifier.classify for lists of that size; all three
+the median of the rounds' ratios. Percentiles as wrk corrects them for what it could not send while
+it waited. A request that was under way at the end does not count, which is up to a tenth of a
+side's rate at 10,000 names."""
