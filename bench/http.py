@@ -9,7 +9,19 @@ from dataclasses import replace
 from statistics import median
 
 from bench.crowd import crowd
-from bench.http_load import COLUMNS, Case, Names, Plan, Shot, middle, ratios, shoot
+from bench.http_load import (
+    COLUMNS,
+    Case,
+    Names,
+    Plan,
+    Rates,
+    Shot,
+    Shots,
+    in_rounds,
+    middle,
+    ratios,
+    shoot,
+)
 from bench.http_settings import memory, mixed, workers
 from bench.http_verdicts import OURS, PLAIN, SILENT, beside, inside_out, table
 from bench.in_process import inside, promoted
@@ -63,31 +75,22 @@ def _tables(names: Names, plan: Plan) -> Iterator[Table]:
     yield table([*verdicts, *found, swing])
 
 
-def peers(
-    names: Names, plan: Plan
-) -> tuple[dict[tuple[str, Case], list[Shot]], dict[int, list[float]]]:
-    """A shot of each side and case for each round, and the classifier's own names a second."""
+def peers(names: Names, plan: Plan) -> tuple[Shots[str], Rates]:
+    """All sides and cases; the servers and the classifier alone keep to one core, wrk to others."""
     ours, others = cores()
-    shots: dict[tuple[str, Case], list[Shot]] = {}
-    rates: dict[int, list[float]] = {case.names: [] for case in plan.cases if case.names > 1}
     with serving(SIDES) as servers, inside(names, ours) as rate:
         for server in servers.values():
             server.pin(ours)
-        for turn in range(plan.rounds + 1):
-            # The first round only warms up.
-            seconds = plan.seconds if turn else plan.seconds / 4
-            for case in plan.cases:
-                for who, server in taking_part(servers, case).items():
-                    batched = who == BATCHABLE
-                    shot = shoot(
-                        server, names, case, seconds=seconds, cores=others, batched=batched
-                    )
-                    if turn:
-                        shots.setdefault((who, case), []).append(shot)
-            for size, found in rates.items():
-                value = rate(size, seconds)
-                found += [value] if turn else []
-    return shots, rates
+
+        def ask(case: Case, seconds: float) -> Iterator[tuple[str, Shot]]:
+            for who, server in taking_part(servers, case).items():
+                batched = who == BATCHABLE
+                yield (
+                    who,
+                    shoot(server, names, case, seconds=seconds, cores=others, batched=batched),
+                )
+
+        return in_rounds(plan, plan.cases, ask, rate)
 
 
 def taking_part(servers: Mapping[str, Server], case: Case) -> dict[str, Server]:
@@ -101,8 +104,8 @@ def cores() -> tuple[Collection[int], Collection[int]]:
     return [last], rest or [last]
 
 
-def versus(shots: Mapping[tuple[str, Case], list[Shot]], rates: Mapping[int, list[float]]) -> Table:
-    """A row for each case and side."""
+def versus(shots: Shots[str], rates: Rates) -> Table:
+    """A row for each case and side, and for the classifier alone."""
     rows: list[Row] = []
     for case in dict.fromkeys(case for _, case in shots):
         for who in dict.fromkeys(side for side, _ in shots if (side, case) in shots):
@@ -111,11 +114,11 @@ def versus(shots: Mapping[tuple[str, Case], list[Shot]], rates: Mapping[int, lis
             row: dict[str, str | float] = {"who": who, **case._asdict(), **middle(taken)}
             row["/ Starlette"] = median(ratios(rate, base_rate))
             row["its CPU"] = median(ratios([s.cpu_each for s in taken], [s.cpu_each for s in base]))
-            if own := rates.get(case.names):
+            if own := rates.get(case):
                 row["/ in process"] = median(ratios([s.names_rate for s in taken], own))
             rows.append(row)
-    for size, own in rates.items():
-        rows.append({"who": INSIDE, "names": size, "names/s": median(own)})
+        if own := rates.get(case):
+            rows.append({"who": INSIDE, "names": case.names, "names/s": median(own)})
     return Table(
         "HTTP: one process on one core, wrk on the others",
         {"who": "", **COLUMNS, "/ Starlette": ".2f", "its CPU": ".2f", "/ in process": ".2f"},
@@ -129,5 +132,5 @@ names: in a body; CPU: of all the server's processes, for a request; refused: re
 connections and answers that never came, of all rounds; / Starlette: of requests/s; its CPU: of CPU
 to Starlette's; / in process: of names/s to Classifier.classify for lists of that size; all three
 the median of the rounds' ratios. Percentiles as wrk corrects them for what it could not send while
-it waited. A request that was under way at the end does not count, which is up to a tenth of a
-side's rate at 10,000 names."""
+it waited. A request that was under way at the end does not count, which costs a side half a
+request of its rate or so at 10,000 names."""

@@ -1,9 +1,9 @@
 """What one server does with one kind of request."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import orjson
 
@@ -15,6 +15,7 @@ SINGLES = 2000
 """Bodies of one name that are sent in turn."""
 
 Names = Sequence[str]
+Who = TypeVar("Who", bound=Hashable)
 
 
 class Case(NamedTuple):
@@ -33,6 +34,8 @@ class Plan:
     minutes: float = 5.0
     """Of load under which memory is watched."""
     rounds: int = 3
+    long: int = 10_000
+    """Names of lists that are asked for three times as long, for a request takes a while."""
     crowd: int = 40_000
     """Distinct names that are asked about."""
     cases: tuple[Case, ...] = (
@@ -53,6 +56,11 @@ class Plan:
     longest: int = 10_000
     """Names of the lists that single names stand beside."""
 
+    def time(self, case: Case, turn: int) -> float:
+        """Seconds of a shot. Turn 0 only warms up."""
+        seconds = self.seconds * (3 if case.names >= self.long else 1)
+        return seconds if turn else seconds / 4
+
 
 class Shot(NamedTuple):
     """What a server did in some seconds."""
@@ -70,6 +78,34 @@ class Shot(NamedTuple):
     def cpu_each(self) -> float:
         """Seconds that its processes computed for a request."""
         return self.cpu / max(1, self.load.requests)
+
+
+Shots = Mapping[tuple[Who, Case], Sequence[Shot]]
+"""Side and case → a shot for each round."""
+Rates = Mapping[Case, Sequence[float]]
+"""Case of lists → the classifier's own names a second in each round."""
+
+
+def in_rounds(
+    plan: Plan,
+    cases: Sequence[Case],
+    ask: Callable[[Case, float], Iterable[tuple[Who, Shot]]],
+    rate: Callable[[int, float], float],
+) -> tuple[Shots[Who], Rates]:
+    """What `ask` gives for a case and seconds, and `rate` for a list's names and seconds.
+
+    A first round, which only warms up, does not count.
+    """
+    shots: dict[tuple[Who, Case], list[Shot]] = {}
+    rates: dict[Case, list[float]] = {}
+    for turn in range(plan.rounds + 1):
+        for case in cases:
+            seconds = plan.time(case, turn)
+            for who, shot in ask(case, seconds):
+                shots.setdefault((who, case), []).extend([shot] if turn else [])
+            if case.names > 1:
+                rates.setdefault(case, []).extend([rate(case.names, seconds)] if turn else [])
+    return shots, rates
 
 
 def shoot(
@@ -116,17 +152,21 @@ def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
 
 
 def middle(shots: Sequence[Shot]) -> dict[str, float]:
-    """The cells of a row: medians over rounds, but what went wrong is added up."""
+    """The cells of a row: medians over rounds, but what went wrong is added up; some may lack."""
     loads = [shot.load for shot in shots]
-    cells = {
+    rates = {
         "requests/s": median(load.rate for load in loads),
         "names/s": median(shot.names_rate for shot in shots),
+        "refused": sum(load.refused + load.broken for load in loads),
+    }
+    if not rates["requests/s"]:  # no request came to its end in time, which says nothing more
+        return rates
+    return rates | {
         "p50 ms": median(load.p50 for load in loads),
         "p99 ms": median(load.p99 for load in loads),
         "p99.9 ms": median(load.p999 for load in loads),
         "CPU ms": median(shot.cpu_each for shot in shots) * 1e3,
     }
-    return cells | {"refused": sum(load.refused + load.broken for load in loads)}
 
 
 COLUMNS = {

@@ -1,15 +1,28 @@
 """Our service by workers, threads, slices of lists and switch interval; and its memory."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from statistics import median
 from typing import NamedTuple
 
 import httpx
 
-from bench.http_load import COLUMNS, Case, Names, Plan, Shot, bodies, middle, ratios, shoot
-from bench.http_verdicts import Verdict, flat, inside_out
+from bench.http_load import (
+    COLUMNS,
+    Case,
+    Names,
+    Plan,
+    Rates,
+    Shot,
+    Shots,
+    bodies,
+    in_rounds,
+    middle,
+    ratios,
+    shoot,
+)
+from bench.http_verdicts import OURS, Verdict, flat, inside_out
 from bench.in_process import inside
 from bench.report import Row, Table
 from bench.servers import INTERVAL, MANY, ONE, SLICE, THREADS, Program, Server, allowed, serving
@@ -38,55 +51,51 @@ class Setting(NamedTuple):
         settings["NAMELANG_WORKERS"] = str(self.workers)
         return Program(("bentoml", "serve", "bench.http_bento:Namelang"), settings)
 
-    def __str__(self) -> str:
-        return repr(self)
-
 
 def workers(names: Names, plan: Plan) -> tuple[Table, list[Verdict]]:
     """A row for each number of workers and threads and each load, all cores shared by all."""
     settings = [Setting(many, threads) for many in plan.workers for threads in plan.threads]
-    usual = Setting(Settings().workers, cores())
-    shots: dict[tuple[Setting, Case], list[Shot]] = {}
-    rates: dict[int, list[float]] = {case.names: [] for case in plan.loads if case.names > 1}
     programs = {setting: setting.program() for setting in settings}
     with serving(programs) as servers, inside(names, allowed()) as rate:
-        for turn in range(plan.rounds + 1):
-            seconds = plan.seconds if turn else plan.seconds / 4
-            for case in plan.loads:
-                for setting in settings:
-                    if case.names > LEAST_PART or setting.threads == plan.threads[0]:
-                        shot = shoot(servers[setting], names, case, seconds=seconds)
-                        shots.setdefault((setting, case), []).extend([shot] if turn else [])
-            for size, own in rates.items():
-                value = rate(size, seconds)
-                own += [value] if turn else []
-    where = f"all cores, {usual.workers} workers"
-    ours = {(str(setting), case): taken for (setting, case), taken in shots.items()}
-    found = list(inside_out(ours, rates, str(usual), where))
-    return by_worker(shots, rates), found
+
+        def ask(case: Case, seconds: float) -> Iterator[tuple[Setting, Shot]]:
+            for setting in settings:
+                if case.names > LEAST_PART or setting.threads == plan.threads[0]:
+                    yield setting, shoot(servers[setting], names, case, seconds=seconds)
+
+        shots, rates = in_rounds(plan, plan.loads, ask, rate)
+    usual = Settings().workers
+    ours = {
+        (OURS, case): taken
+        for (setting, case), taken in shots.items()
+        if setting.workers == usual
+        and setting.threads == (cores() if case.names > LEAST_PART else plan.threads[0])
+    }
+    where = f"all cores, {usual} workers"
+    return by_worker(shots, rates), list(inside_out(ours, rates, OURS, where))
 
 
-def by_worker(
-    shots: dict[tuple[Setting, Case], list[Shot]], rates: dict[int, list[float]]
-) -> Table:
-    """A row for each setting and load."""
+def by_worker(shots: Shots[Setting], rates: Rates) -> Table:
+    """A row for each load and setting, and for the classifier alone."""
     rows: list[Row] = []
-    for setting, case in sorted(shots, key=lambda key: key[::-1]):
-        taken = shots[setting, case]
-        row: dict[str, str | float] = {"workers": setting.workers, **case._asdict()}
-        row |= middle(taken)
-        if case.names > LEAST_PART and setting.threads:
-            row["threads"] = setting.threads
-        if own := rates.get(case.names):
-            row["/ in process"] = median(ratios([shot.names_rate for shot in taken], own))
-        rows.append(row)
-    rows += [{"names": size, "names/s": median(own)} for size, own in rates.items()]
+    for case in dict.fromkeys(case for _, case in shots):
+        for setting in [setting for setting, other in shots if other == case]:
+            taken = shots[setting, case]
+            row: dict[str, str | float] = {"workers": setting.workers, **case._asdict()}
+            row |= middle(taken)
+            if case.names > LEAST_PART and setting.threads:
+                row["threads"] = setting.threads
+            if own := rates.get(case):
+                row["/ in process"] = median(ratios([shot.names_rate for shot in taken], own))
+            rows.append(row)
+        if own := rates.get(case):
+            rows.append({"names": case.names, "names/s": median(own)})
     return Table(
         f"HTTP by workers, {len(allowed())} cores shared by them and wrk",
         {"workers": "d", "threads": "d", **COLUMNS, "/ in process": ".2f"},
         rows,
-        f"threads: that read a list; one below {LEAST_PART + 1:,} names. The last rows are\n"
-        "Classifier.classify in one process on all cores.",
+        f"threads: that read a list; one below {LEAST_PART + 1:,} names.\n"
+        "Rows without workers: Classifier.classify in one process on all cores.",
     )
 
 
@@ -99,10 +108,11 @@ def mixed(names: Names, plan: Plan) -> Table:
     sent = bodies(names, plan.longest)
     with serving({setting: setting.program() for setting in settings}) as servers:
         for turn in range(plan.rounds + 1):
-            seconds = plan.seconds if turn else plan.seconds / 4
             for setting, server in servers.items():
                 with loading(server.url + MANY, sent, 1) as many:
-                    shot = shoot(server, names, Case(1, 1), seconds=seconds)
+                    shot = shoot(
+                        server, names, Case(1, 1), seconds=plan.time(Case(plan.longest, 1), turn)
+                    )
                     rate = many.stop().rate * plan.longest
                 if turn:
                     shots.setdefault(setting, []).append(shot)

@@ -1,14 +1,11 @@
 """What is asked of the service over HTTP, and whether it holds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.http_load import Case, Shot, ratios
+from bench.http_load import Case, Rates, Shots, ratios
 from bench.report import Row, Table
-
-Shots = Mapping[tuple[str, Case], Sequence[Shot]]
-"""Side and case → a shot for each round."""
 
 OURS, PLAIN, SILENT = "ours", "Starlette", "Starlette, no metrics"
 
@@ -52,7 +49,7 @@ def table(verdicts: Sequence[Verdict]) -> Table:
     )
 
 
-def beside(shots: Shots, other: str) -> Iterator[Verdict]:
+def beside(shots: Shots[str], other: str) -> Iterator[Verdict]:
     """Single names, held against the same handler elsewhere."""
     for who, case in shots:
         if who != OURS or case.names != 1 or (other, case) not in shots:
@@ -69,13 +66,11 @@ def beside(shots: Shots, other: str) -> Iterator[Verdict]:
         yield Verdict(f"{at}: p99 / {other}", 1.5, p99, least=False)
 
 
-def inside_out(
-    shots: Shots, rates: Mapping[int, Sequence[float]], who: str, where: str
-) -> Iterator[Verdict]:
+def inside_out(shots: Shots[str], rates: Rates, who: str, where: str) -> Iterator[Verdict]:
     """Lists, held against the classifier's own names a second for lists of their size."""
     for (side, case), taken in shots.items():
-        if side == who and case.names in rates:
-            share = ratios([shot.names_rate for shot in taken], rates[case.names])
+        if side == who and case in rates:
+            share = ratios([shot.names_rate for shot in taken], rates[case])
             at = (
                 f"{case.names:,} names, {case.connections} connection{'s' * (case.connections > 1)}"
             )

@@ -139,7 +139,7 @@ def test_single_names_are_held_against_the_same_handler_elsewhere() -> None:
         "one name, 16 connections: requests/s / Starlette": ([0.9], True),
         "one name, 16 connections: p99 / Starlette": ([2.0], False),
     }
-    [share] = inside_out(shots, {100: [1250.0]}, OURS, "one core each")
+    [share] = inside_out(shots, {long: [1250.0]}, OURS, "one core each")
     assert share.asked == "100 names, 1 connection: names/s / in process, one core each"
     assert (share.measured, share.met) == ([0.8], True)
 
@@ -170,5 +170,6 @@ def _versus(told: Table) -> None:
         if who != http.INSIDE:
             assert row["refused"] == 0
             assert row["names/s"] == pytest.approx(float(row["requests/s"]) * float(size))
-            assert float(row["p50 ms"]) <= float(row["p99 ms"]) <= float(row["p99.9 ms"])
+            p = [float(row[f"p{n} ms"]) for n in (50, 99, 99.9) if row["requests/s"]]
+            assert p == sorted(p)
             assert ("/ in process" in row) == (size == 5)
