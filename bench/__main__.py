@@ -1,9 +1,9 @@
-"""`python -m bench [inference|bulk|training|profile|device] [--data FILE] [--json DIR]`."""
+"""`python -m bench [SUITE] [--data FILE] [--json DIR]`, `… http [--seconds N] [--minutes M]`."""
 
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -15,17 +15,24 @@ from pipeline.table import NameTable
 
 SUITES = ("inference", "bulk", "training", "profile")
 """Those of training come last, because they settle the whole process for themselves."""
+ASKED_FOR = ("device", "http")
+"""Those that need what not every machine has: a GPU; wrk, and a promoted model."""
 
 
 def main() -> None:
     """Measure, print tables, and leave JSON where it is asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=bench.__doc__)
     parser.add_argument(
-        "suite", nargs="?", choices=(*SUITES, "device"), help="default: all but device"
+        "suite", nargs="?", choices=(*SUITES, *ASKED_FOR), help="default: all but device and http"
     )
     parser.add_argument("--data", default="builtin", metavar="FILE", help="names to measure on")
     parser.add_argument("--json", type=Path, metavar="DIR", help="leave <suite>.json there")
+    parser.add_argument("--seconds", type=float, metavar="N", help="http: of one measurement")
+    parser.add_argument(
+        "--minutes", type=float, metavar="M", help="http: for which memory is watched"
+    )
     arguments = parser.parse_args()
+    amounts = {"seconds": arguments.seconds, "minutes": arguments.minutes}
     try:
         names = load(arguments.data)
     except (ValueError, OSError) as error:  # all our errors for the user are ValueErrors
@@ -43,7 +50,7 @@ def main() -> None:
     for suite in [arguments.suite] if arguments.suite else SUITES:
         measured = []
         try:
-            measuring = tables(suite, names)
+            measuring = tables(suite, names, amounts if suite == "http" else {})
         except ValueError as error:
             sys.exit(f"bench: {error}")
         for table in measuring:
@@ -53,14 +60,14 @@ def main() -> None:
             write_json(arguments.json / f"{suite}.json", context, measured)
 
 
-def tables(suite: str, names: NameTable) -> Iterator[Table]:
+def tables(suite: str, names: NameTable, amounts: Mapping[str, float]) -> Iterator[Table]:
     """Run a suite; each table comes as soon as it is measured."""
     # Threads of torch that wait must not spin while NumPy is measured; to be said before it loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if suite in ("training", "profile"):
         settle()
-    measure: Callable[[NameTable], Iterator[Table]] = import_module(f"bench.{suite}").measure
-    return measure(names)
+    measure: Callable[..., Iterator[Table]] = import_module(f"bench.{suite}").measure
+    return measure(names, **amounts)
 
 
 if __name__ == "__main__":
