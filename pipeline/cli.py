@@ -1,7 +1,8 @@
-"""The command `namelang`: train, evaluate, classify, models.
+"""The command `namelang`: train, evaluate, classify, models, drift, watch.
 
 Tables for people, `--json` for machines. Exit codes: 0 done; 1 what was given cannot be used, and
-the message says why; 2 wrong usage; 3 the gate refused the model.
+the message says why; 2 wrong usage; 3 the gate refused the model; 4 what
+the service is asked has drifted.
 
 What a command does not need it does not import: `classify` starts without torch and Prefect.
 """
@@ -16,6 +17,7 @@ import typer
 from model.answer import Answer
 from model.classifier import COVERAGE, Classifier, check_name
 from model.context import Context, training_prior
+from pipeline.cli_drift import drift, watch
 from pipeline.cli_models import Json, find, models
 from pipeline.terminal import figures, print_answer, print_json, print_pairs, print_table
 
@@ -27,6 +29,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(models, name="models")
+app.command()(drift)
+app.command()(watch)
 
 ModelOption = Annotated[
     str | None,
