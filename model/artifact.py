@@ -67,9 +67,9 @@ class Artifact:
     """Of `evidence.json` beside the record; None where the training names do not travel along."""
     smoke: Mapping[str, Any] | None = None
     """What the model said of a few names when it was stored; see `model.smoke`."""
-    reference: Mapping[str, Mapping[str, int]] | None = None
-    """What it made of test names, counted as the service counts (`model.tally`), for drift. None in
-    models of before it was counted."""
+    reference: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None
+    """What it made of test names, counted as the service counts, by answered language
+    (`model.tally.reference`), for drift. None in models of before it was counted."""
     data: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)

@@ -20,7 +20,7 @@ BINS = (*map(str, BOUNDS), "1")
 
 FEATURES = ("languages", "verdicts", "familiarity", "symbols")
 
-Tally = Mapping[str, Mapping[str, int]]
+Tally = Mapping[str, Mapping[str, float]]
 """For each of `FEATURES` how many names (of symbols: characters) fall under each label."""
 
 
@@ -45,16 +45,33 @@ def tally(
     }
 
 
-def reference(classifier: Classifier, names: Sequence[str]) -> dict[str, dict[str, int]]:
-    """The counts of these names, without a context and at the usual coverage.
+def reference(classifier: Classifier, names: Sequence[str]) -> dict[str, Tally]:
+    """The counts of these names by the language they are answered with, unknown ones included.
+
+    They are read without a context and at the usual coverage. By language, since how familiar
+    names look depends on theirs: a sum would only fit a population of the same languages.
 
     Raises:
         ArtifactError: the model cannot give verdicts.
     """
     judged = classifier.judge(names)
-    codes = [language.code for language in classifier.languages]
-    best = [codes[c] for c in judged.probabilities.argmax(axis=1).tolist()]
-    return tally(classifier.vocabulary, names, best, judged)
+    answered = judged.probabilities.argmax(axis=1).tolist()
+    rows: dict[int, list[int]] = {}
+    for i, c in enumerate(answered):
+        rows.setdefault(c, []).append(i)
+    found: dict[str, Tally] = {}
+    for c, places in sorted(rows.items()):
+        code = classifier.languages[c].code
+        own = Judged(
+            judged.h[places],
+            judged.probabilities[places],
+            judged.sets[places],
+            judged.familiarity[places],
+            [judged.judgements[i] for i in places],
+        )
+        of = [names[i] for i in places]
+        found[code] = tally(classifier.vocabulary, of, [code] * len(of), own)
+    return found
 
 
 def count_symbols(vocabulary: Vocabulary, names: Sequence[str]) -> tuple[int, int]:

@@ -24,19 +24,19 @@ def divergence(first: ArrayLike, second: ArrayLike) -> float:
     return float(_divergence(_shares(first), _shares(second)))
 
 
-def chance(first: ArrayLike, second: ArrayLike, sizes: tuple[int, int] | None = None) -> float:
+def chance(first: ArrayLike, second: ArrayLike, sizes: tuple[int, int]) -> float:
     """The divergence that two samples of one population stay below with 99 %.
 
-    The arguments are counts (K,), neither of them all 0, of as many independent draws as they add
-    up to, or of `sizes` draws where what was counted did not come one by one. The population is
-    taken to be what both come to together; from it such samples are drawn `DRAWS` times (a
-    parametric bootstrap), since the chi-squared approximation is off where bins are nearly empty.
-    The same counts give the same answer.
+    The first two arguments are counts or shares (K,), neither of them all 0; `sizes` says of how
+    many independent draws each is. The population is taken to be what both come to together; from
+    it such samples are drawn `DRAWS` times (a parametric bootstrap), since the chi-squared
+    approximation is off where bins are nearly empty. The same arguments give the same answer.
     """
-    counts = np.asarray([first, second], np.int64)
-    together = _shares(counts.sum(axis=0))
+    n, m = sizes
+    together = (n * _shares(first) + m * _shares(second)) / (n + m)
+    together /= together.sum()
     random = np.random.default_rng(_SEED)
-    drawn = (_shares(random.multinomial(n, together, DRAWS)) for n in sizes or counts.sum(axis=1))
+    drawn = (_shares(random.multinomial(size, together, DRAWS)) for size in sizes)
     return float(np.quantile(_divergence(*drawn), CONFIDENCE))
 
 

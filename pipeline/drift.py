@@ -1,7 +1,8 @@
 """Has what the service is asked changed, or does the model not know it? From counts alone.
 
-Each of four features (`model.tally`) is compared with the counts of the model's own test names, or
-with those of the window before. What a difference means depends on which:
+Each of four features (`model.tally`) is compared with the model's own test names, of the languages
+that the window has (`pipeline.standard`), or with the window before. What a difference means
+depends on which:
 
 | feature | against the reference | against the window before |
 |---|---|---|
@@ -9,13 +10,14 @@ with those of the window before. What a difference means depends on which:
 | verdicts, familiarity, symbols | drift, where the names are known less well | drift |
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from model.tally import BINS, FEATURES, Tally
-from model.verdict import Verdict
+from model.tally import FEATURES, Tally
+from model.verdict import LEAST_FAMILIARITY, Verdict
 from pipeline.divergence import chance, divergence
 
 THRESHOLDS = {"languages": 0.045, "verdicts": 0.018, "familiarity": 0.018, "symbols": 0.018}
@@ -26,6 +28,10 @@ move further before it means anything, since callers send lists."""
 
 LEAST_NAMES = 100
 """Of fewer names nothing is said: a single list of them would decide."""
+
+
+COARSE = (LEAST_FAMILIARITY, 0.2, 0.5, 1.0)
+"""The bounds by which familiarity is compared: chance grows with the number of bins."""
 
 
 class Against(StrEnum):
@@ -59,8 +65,8 @@ class Comparison:
     chance: float
     """The distance that names of one population stay below with 99 %."""
     finding: Finding
-    window: Mapping[str, int]
-    other: Mapping[str, int]
+    window: Mapping[str, float]
+    other: Mapping[str, float]
 
     @property
     def limit(self) -> float:
@@ -82,6 +88,7 @@ class Report:
     until: str
     names: int
     other_names: int
+    """Of the reference: how many names of these languages it is worth (`pipeline.standard`)."""
     comparisons: tuple[Comparison, ...]
 
     @property
@@ -102,19 +109,19 @@ def compare(window: Tally, other: Tally, against: Against) -> tuple[Comparison, 
 
 def names(counts: Tally) -> int:
     """How many names were counted."""
-    return sum(counts["verdicts"].values())
+    return round(sum(counts["verdicts"].values()))
 
 
 def _compare(feature: str, window: Tally, other: Tally, against: Against) -> Comparison:
     ours, theirs = _bins(feature, window[feature], other[feature])
-    threshold = THRESHOLDS[feature]
-    if not sum(ours) or not sum(theirs):  # no name has a language where all are unknown
-        distance, by_chance = 0.0, 1.0
-    else:
+    distance, by_chance = 0.0, 1.0
+    if sum(ours) and sum(theirs):  # no name has a language where all are unknown
         distance = divergence(ours, theirs)
         # The characters of a name come together, so there are no more draws than names.
-        sizes = (names(window), names(other)) if feature == "symbols" else None
-        by_chance = chance(ours, theirs, sizes)
+        drawn = "verdicts" if feature == "symbols" else feature
+        n, m = (round(sum(counts[drawn].values())) for counts in (window, other))
+        by_chance = chance(ours, theirs, (max(n, 1), max(m, 1)))
+    threshold = THRESHOLDS[feature]
     if against is Against.REFERENCE and feature == "languages":
         finding = Finding.INFORMATION
     elif min(names(window), names(other)) < LEAST_NAMES:
@@ -130,26 +137,33 @@ def _compare(feature: str, window: Tally, other: Tally, against: Against) -> Com
 
 
 def _bins(
-    feature: str, ours: Mapping[str, int], theirs: Mapping[str, int]
-) -> tuple[list[int], list[int]]:
+    feature: str, ours: Mapping[str, float], theirs: Mapping[str, float]
+) -> tuple[list[float], list[float]]:
     """The counts (K,) that are compared; but for languages, the better known bins come first."""
-    if feature == "verdicts":
-        # Whether an answer is confident depends on the coverage and the context that callers ask
-        # for; that a name is unknown does not.
-        return _unknown(ours), _unknown(theirs)
-    labels = {
-        "languages": sorted(ours.keys() | theirs.keys()),
-        "familiarity": BINS[::-1],
-        "symbols": ("learned", "unlearned"),
-    }[feature]
-    return [ours.get(x, 0) for x in labels], [theirs.get(x, 0) for x in labels]
+    if feature == "languages":
+        codes = sorted(ours.keys() | theirs.keys())
+        return [ours.get(code, 0) for code in codes], [theirs.get(code, 0) for code in codes]
+    fold = {"verdicts": _unknown, "familiarity": _coarse, "symbols": _unlearned}[feature]
+    return fold(ours), fold(theirs)
 
 
-def _unknown(verdicts: Mapping[str, int]) -> list[int]:
+def _unknown(verdicts: Mapping[str, float]) -> list[float]:
+    """Known or not: whether an answer is confident is up to the coverage that a caller asks for."""
     unknown = verdicts.get(Verdict.UNKNOWN, 0)
     return [sum(verdicts.values()) - unknown, unknown]
 
 
-def _mean(counts: list[int]) -> float:
+def _coarse(bins: Mapping[str, float]) -> list[float]:
+    counts = [0.0] * len(COARSE)
+    for label, count in bins.items():
+        counts[bisect_left(COARSE, float(label))] += count
+    return counts[::-1]
+
+
+def _unlearned(symbols: Mapping[str, float]) -> list[float]:
+    return [symbols.get("learned", 0), symbols.get("unlearned", 0)]
+
+
+def _mean(counts: list[float]) -> float:
     """The mean bin."""
     return sum(i * n for i, n in enumerate(counts)) / sum(counts)

@@ -75,6 +75,6 @@ def _labels(comparison: Comparison) -> Sequence[str]:
     return fixed[comparison.feature]
 
 
-def _percent(counts: Mapping[str, int], labels: Sequence[str]) -> list[float]:
+def _percent(counts: Mapping[str, float], labels: Sequence[str]) -> list[float]:
     total = max(sum(counts.values()), 1)
     return [100 * counts.get(label, 0) / total for label in labels]

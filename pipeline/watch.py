@@ -1,6 +1,7 @@
 """One look at a running service: what it counted, kept for later and compared."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from model.pointer import bentoml_home, model_directory
 from model.tally import Tally
 from pipeline import windows
 from pipeline.drift import Against, Report, compare, names
+from pipeline.standard import standardise
 from pipeline.windows import Snapshot
 
 SECONDS = 10.0  # that the service may take to answer
@@ -50,7 +52,7 @@ def look(url: str, seconds: float, against: Against, model: str | None = None) -
         raise CannotTell(f"{now.model} has read no name since {_time(window.since)}")
     other: Tally
     if against is Against.REFERENCE:
-        other = reference(now.model, model)
+        other = standardise(reference(now.model, model), window.counts["languages"])
     elif not earlier:
         raise CannotTell(f"there is no window before {_time(window.since)}; look again later")
     else:
@@ -125,8 +127,8 @@ def parse(metrics: str, model: str, at: float) -> Snapshot:
     return Snapshot(at, started, model, models <= {model}, counts)
 
 
-def reference(tag: str, directory: str | None = None) -> Tally:
-    """The counts of a model's test names, from its record.
+def reference(tag: str, directory: str | None = None) -> Mapping[str, Tally]:
+    """The counts of a model's test names by the language they were answered with.
 
     Raises:
         CannotTell: the store lacks the model, or the model lacks the counts.
@@ -135,7 +137,7 @@ def reference(tag: str, directory: str | None = None) -> Tally:
     folder = Path(directory) if directory else model_directory(bentoml_home(), tag)
     if not (folder / RECORD).exists():
         raise CannotTell(f"{folder} holds no model; --model names the directory of {tag}")
-    found: Tally | None = load_record(folder).get("reference")
+    found: Mapping[str, Tally] | None = load_record(folder).get("reference")
     if found is None:
         raise CannotTell(
             f"{tag} has no reference counts, as models of before had none: train a new one, or "

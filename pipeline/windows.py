@@ -26,7 +26,7 @@ MOST = 1000
 SLACK = 0.05
 """Share of a window that may be missing: what looks every 24 h is seconds early at times."""
 
-Counts = dict[str, dict[str, int]]
+Counts = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from pipeline import windows
 from pipeline.cli_drift import seconds
 from pipeline.divergence import chance, divergence
 from pipeline.drift import THRESHOLDS, Against, Comparison, Finding, Report, compare
+from pipeline.standard import standardise
 from pipeline.textfile import (
     FAILED,
     SUCCEEDED,
@@ -64,7 +66,7 @@ def test_small_differences_are_the_population_stability_index_by_8_ln_2() -> Non
 def test_chance_exceeds_its_level_once_in_a_hundred(n: int, m: int, shares: list[float]) -> None:
     random = np.random.default_rng(2)
     first, second = (np.multiply(shares, size).round().astype(int) for size in (n, m))
-    level = chance(first, second)
+    level = chance(first, second, (n, m))
     pairs = zip(
         random.multinomial(n, shares, 4000), random.multinomial(m, shares, 4000), strict=True
     )
@@ -73,10 +75,9 @@ def test_chance_exceeds_its_level_once_in_a_hundred(n: int, m: int, shares: list
 
 
 def test_chance_is_repeatable_and_shrinks_with_the_names() -> None:
-    few, many = chance([90, 10], [90, 10]), chance([9000, 1000], [9000, 1000])
-    assert few == chance([90, 10], [90, 10])
+    few, many = (chance([0.9, 0.1], [90, 10], (n, n)) for n in (100, 10_000))
+    assert few == chance([9, 1], [0.9, 0.1], (100, 100))
     assert many < few / 50
-    assert chance([9000, 1000], [9000, 1000], (100, 100)) == pytest.approx(few)
 
 
 # What is drift
@@ -96,7 +97,7 @@ def counts(
 
 
 def findings(
-    window: windows.Counts, other: windows.Counts, against: Against = Against.REFERENCE
+    window: tally.Tally, other: tally.Tally, against: Against = Against.REFERENCE
 ) -> dict[str, Finding]:
     return {c.feature: c.finding for c in compare(window, other, against)}
 
@@ -152,7 +153,8 @@ def test_of_few_names_nothing_is_said(against: Against) -> None:
 
 def test_a_name_in_letters_never_seen_counts_once_however_long() -> None:
     [*_, symbols] = compare(counts(told=252, strange=1, unlearned=0), counts(), Against.REFERENCE)
-    per_character = chance(list(symbols.window.values()), list(symbols.other.values()))
+    ours, theirs = (list(side.values()) for side in (symbols.window, symbols.other))
+    per_character = chance(ours, theirs, (6 * 300, 6 * 1000))
     assert symbols.chance > per_character
 
 
@@ -160,6 +162,56 @@ def test_nothing_but_unknown_names_leaves_no_language_to_compare() -> None:
     found = findings(counts(500, 0, strange=500), counts(), Against.BEFORE)
     assert found["languages"] is Finding.TOO_FEW
     assert found["verdicts"] is Finding.DRIFT
+
+
+# What the reference comes to in other languages
+
+
+def of_language(code: str, unknown: int, told: int, unlearned: int) -> windows.Counts:
+    return {
+        "languages": {code: told},
+        "verdicts": {"unknown": unknown, "confident": told},
+        "familiarity": {"0.01": unknown, "1": told},
+        "symbols": {"learned": 5 * (unknown + told) - unlearned, "unlearned": unlearned},
+    }
+
+
+REFERENCE = {"pl": of_language("pl", 10, 390, 0), "zh": of_language("zh", 20, 80, 50)}
+
+
+def test_of_its_own_languages_the_reference_is_the_sum() -> None:
+    found = standardise(REFERENCE, {"pl": 390, "zh": 80})
+
+    assert found["languages"] == {"pl": 390, "zh": 80}
+    assert found["verdicts"] == pytest.approx({"unknown": 30, "confident": 470})
+    assert found["symbols"] == pytest.approx({"learned": 2450, "unlearned": 50})
+    again = standardise(REFERENCE, {})
+    assert again["familiarity"] == pytest.approx(found["familiarity"])
+
+
+def test_of_one_language_it_is_that_languages_names() -> None:
+    found = standardise(REFERENCE, {"zh": 1234})
+
+    assert found["verdicts"] == pytest.approx({"unknown": 20, "confident": 80})
+    assert found["symbols"]["unlearned"] == pytest.approx(50)
+
+
+def test_of_another_mixture_it_is_worth_fewer_names() -> None:
+    found = standardise(REFERENCE, {"pl": 390, "zh": 320})  # half of 800 names each
+
+    worth = 1 / (0.25 / 400 + 0.25 / 100)
+    assert sum(found["verdicts"].values()) == pytest.approx(worth)
+    assert found["verdicts"]["unknown"] == pytest.approx(worth * (0.5 * 0.025 + 0.5 * 0.2))
+    elsewhere = standardise(REFERENCE, {"th": 100})
+    assert elsewhere["verdicts"] == pytest.approx({"unknown": 30, "confident": 470})
+
+
+def test_names_of_one_language_are_no_drift_though_the_sum_is_far_from_them() -> None:
+    window = of_language("zh", 200, 800, 500)
+    all_names = standardise(REFERENCE, {})
+    assert findings(window, all_names)["verdicts"] is Finding.DRIFT
+    found = compare(window, standardise(REFERENCE, window["languages"]), Against.REFERENCE)
+    assert [c.distance for c in found[1:]] == pytest.approx([0, 0, 0], abs=1e-12)
 
 
 # Windows
@@ -171,7 +223,7 @@ def snapshot(
     return Snapshot(hours * HOUR, started * HOUR, model, alone, counts(names, 0, strange=0))
 
 
-def window(*snapshots: Snapshot, hours: float = 24) -> tuple[float, int]:
+def window(*snapshots: Snapshot, hours: float = 24) -> tuple[float, float]:
     """Where the latest window begins, in hours, and how many names it has."""
     found, _ = latest(snapshots, hours * HOUR)
     return found.since / HOUR, found.counts["verdicts"].get("unknown", 0)
@@ -247,19 +299,25 @@ def test_lengths_of_time(given: str, expected: float) -> None:
 
 def test_the_reference_counts_each_name_once_per_feature(artifact: Path) -> None:
     classifier = Classifier.load(artifact)
-    names = ["Kowalski", "Tanaka", "xqzvxqzvwq", "12345", "Kowalskiж"]
+    names = ["Kowalski", "Tanaka", "xqzvxqzvwq", "12345", "Kowalskiж", "Nowak"]
 
     found = tally.reference(classifier, names)
 
-    verdicts = [answer["verdict"] for answer in classifier.classify(names)]
-    assert found["verdicts"] == {v: verdicts.count(v) for v in set(verdicts)}
-    assert sum(found["familiarity"].values()) == len(names)
-    assert sum(found["languages"].values()) == len(names) - verdicts.count("unknown")
-    assert found["symbols"]["unlearned"] >= 5
-    assert sum(found["symbols"].values()) == sum(map(len, names))
-    assert set(found["familiarity"]) <= set(tally.BINS)
+    judged = classifier.judge(names)
+    best = [classifier.languages[c].code for c in judged.probabilities.argmax(axis=1)]
+    whole = tally.tally(classifier.vocabulary, names, best, judged)
+    for feature in tally.FEATURES:
+        summed: Counter[str] = Counter()
+        for own in found.values():
+            summed.update(own[feature])
+        assert summed == whole[feature]
+    assert found.keys() == set(best)
+    assert sum(whole["familiarity"].values()) == len(names)
+    assert sum(whole["languages"].values()) == len(names) - whole["verdicts"]["unknown"]
+    assert whole["symbols"]["unlearned"] >= 5
+    assert sum(whole["symbols"].values()) == sum(map(len, names))
     record = json.loads((artifact / "model.json").read_text())
-    assert record["reference"].keys() == set(tally.FEATURES)
+    assert all(own.keys() == set(tally.FEATURES) for own in record["reference"].values())
 
 
 def gauges(path: Path) -> dict[str, float]:
