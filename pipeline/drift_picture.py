@@ -14,9 +14,9 @@ from pipeline.drift import Against, Comparison, Finding, Report
 OTHER, WINDOW, DRIFTED = "#9aa5b1", "#1f6feb", "#d1495b"
 TITLES = {
     "languages": "Most probable language",
-    "verdicts": "Verdict (compared: unknown or not)",
-    "familiarity": "Familiarity: share of real names that look stranger",
-    "symbols": "Characters",
+    "verdicts": "Verdict; compared is unknown or not",
+    "familiarity": "Familiarity, up to: the share of real names that look stranger",
+    "symbols": "Characters never learned",
 }
 MOST_LANGUAGES = 40
 
@@ -25,15 +25,16 @@ def draw(report: Report, path: Path) -> None:
     """The shares of each feature's labels in the window, beside those it is compared with."""
     figure = Figure(figsize=(11, 8), layout="constrained")
     axes = figure.subplot_mosaic(
-        [["languages"] * 3, ["verdicts", "familiarity", "symbols"]], width_ratios=(3, 6, 2.5)
+        [["languages"] * 3, ["verdicts", "familiarity", "symbols"]], width_ratios=(4, 6.5, 3.6)
     )
     for comparison in report.comparisons:
         _draw(axes[comparison.feature], comparison)
-    other = "test names of the training data" if report.against is Against.REFERENCE else "before"
-    axes["languages"].legend(
-        [f"{other} ({report.other_names:,} names)", f"window ({report.names:,} names)"],
-        frameon=False,
+    other = (
+        f"test names (in the window's languages worth {report.other_names:,})"
+        if report.against is Against.REFERENCE
+        else f"the window before ({report.other_names:,} names)"
     )
+    axes["languages"].legend([other, f"the window ({report.names:,} names)"], frameon=False)
     figure.suptitle(f"{report.model}, {report.since} to {report.until}", fontsize=10)
     figure.savefig(path, dpi=110)
 
@@ -49,11 +50,15 @@ def _draw(axes: Axes, comparison: Comparison) -> None:
     turned = 90 if comparison.feature == "languages" and len(labels) > 20 else 0
     axes.set_xticks(places, labels, rotation=turned, fontsize=8)
     axes.set_ylabel("%")
+    axes.set_ylim(top=max(axes.get_ylim()[1], 1.0))  # a thousandth of all is not to look like much
     axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.02 if len(labels) > 3 else 0.1)
+    figures = (
+        f"distance {comparison.distance:.3f}\n"
+        f"(threshold {comparison.threshold}, chance {comparison.chance:.3f})"
+    )
     axes.set_title(
-        f"{TITLES[comparison.feature]}\n{comparison.finding}: distance "
-        f"{comparison.distance:.3f}, threshold {comparison.threshold}, "
-        f"chance {comparison.chance:.3f}",
+        f"{TITLES[comparison.feature]}\n{comparison.finding}: {figures}",
         fontsize=9,
         loc="left",
         color=DRIFTED if comparison.finding is Finding.DRIFT else "black",
@@ -70,7 +75,7 @@ def _labels(comparison: Comparison) -> Sequence[str]:
     fixed = {
         "verdicts": [verdict.value for verdict in Verdict],
         "familiarity": BINS,
-        "symbols": ("learned", "unlearned"),
+        "symbols": ("unlearned",),
     }
     return fixed[comparison.feature]
 
