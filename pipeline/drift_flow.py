@@ -67,6 +67,7 @@ def serve(url: str, window: float, against: Against, every: float) -> None:
     watch_drift.serve(
         name="namelang",
         interval=timedelta(seconds=every),
+        limit=1,
         parameters={"url": url, "window": window, "against": against.value},
     )
 

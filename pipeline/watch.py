@@ -42,11 +42,9 @@ def look(url: str, seconds: float, against: Against, model: str | None = None) -
     """
     if not 0 < seconds <= windows.MOST_SECONDS:
         raise ValueError(f"a window of {seconds:g} seconds; expected above 0 and at most 7 days")
-    path = windows.path_of(url)
-    history = windows.read(path)
     now = scrape(url)
-    history.snapshots.append(now)
-    windows.write(path, history)
+    with windows.changing(windows.path_of(url)) as history:
+        history.snapshots.append(now)
     window, earlier = windows.latest(history.snapshots, seconds)
     if not names(window.counts):
         raise CannotTell(f"{now.model} has read no name since {_time(window.since)}")
@@ -74,13 +72,12 @@ def to_ask(url: str, model: str, seconds: float) -> bool:
 
     The answer yes is given once: it is written down.
     """
-    path = windows.path_of(url)
-    history, now = windows.read(path), time.time()
-    if now - history.asked.get(model, 0.0) < (1 - windows.SLACK) * seconds:
-        return False
-    history.asked = {model: now}
-    windows.write(path, history)
-    return True
+    now = time.time()
+    with windows.changing(windows.path_of(url)) as history:
+        long_ago = now - history.asked.get(model, 0.0) >= (1 - windows.SLACK) * seconds
+        if long_ago:
+            history.asked = {model: now}
+    return long_ago
 
 
 def scrape(url: str) -> Snapshot:

@@ -4,9 +4,11 @@ A service counts from its start. So that a window can be told from the one befor
 counters are kept in a small file: numbers with their time and the model's tag, and no name.
 """
 
+import fcntl
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -82,13 +84,27 @@ def read(path: Path) -> History:
         ) from error
 
 
+@contextmanager
+def changing(path: Path) -> Iterator[History]:
+    """The history in a file, which is written again when the block ends; one block at a time.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        history = read(path)
+        yield history
+        write(path, history)
+
+
 def write(path: Path, history: History) -> None:
     """Replace the file in one step, without what is too old to be asked for."""
     latest = history.snapshots[-1].at
     kept = [s for s in history.snapshots if latest - KEPT <= s.at <= latest]
     if len(kept) > MOST:
         kept = kept[: MOST // 2 : 2] + kept[MOST // 2 :]
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     fields: dict[str, Any] = {"snapshots": [asdict(s) for s in kept], "asked": history.asked}
     partial.write_text(json.dumps(fields), "utf-8")

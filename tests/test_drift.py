@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from pipeline.textfile import (
     training_succeeded,
     write_drift,
 )
+from pipeline.watch import to_ask
 from pipeline.windows import History, Snapshot, latest
 
 HOUR = 3600.0
@@ -272,7 +274,7 @@ def test_another_model_begins_a_window_of_its_own() -> None:
 
 
 def test_a_history_is_kept_whole_and_what_is_old_is_dropped(tmp_path: Path) -> None:
-    path = tmp_path / "drift" / "it.json"
+    path = tmp_path / "it.json"
     assert windows.read(path) == History()
     history = History([snapshot(hour, 1) for hour in range(0, 24 * 30, 4)], {"m1": 5.0})
     windows.write(path, history)
@@ -285,6 +287,24 @@ def test_a_history_is_kept_whole_and_what_is_old_is_dropped(tmp_path: Path) -> N
     path.write_text("{")
     with pytest.raises(ValueError, match=r"it\.json holds no snapshots"):
         windows.read(path)
+
+
+def test_those_who_look_at_once_lose_nothing_and_one_of_them_asks(home: Path) -> None:
+    url = "http://127.0.0.1:3000"
+    windows.path_of(url).parent.mkdir(parents=True)
+    windows.write(windows.path_of(url), History([snapshot(0, 1)]))
+
+    def look(i: int) -> bool:
+        with windows.changing(windows.path_of(url)) as history:
+            history.snapshots.append(snapshot(len(history.snapshots), i))
+        return to_ask(url, "m1", 24 * HOUR)
+
+    with ThreadPoolExecutor(8) as pool:
+        asked = list(pool.map(look, range(40)))
+
+    assert sum(asked) == 1
+    assert len(windows.read(windows.path_of(url)).snapshots) == 41
+    assert to_ask(url, "m2", 24 * HOUR)
 
 
 @pytest.mark.parametrize(("given", "expected"), [("90s", 90), ("1.5h", 5400), ("7d", 604_800)])
