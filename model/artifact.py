@@ -67,6 +67,9 @@ class Artifact:
     """Of `evidence.json` beside the record; None where the training names do not travel along."""
     smoke: Mapping[str, Any] | None = None
     """What the model said of a few names when it was stored; see `model.smoke`."""
+    reference: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None
+    """What it made of test names, counted as the service counts, by answered language
+    (`model.tally.reference`), for drift. None in models of before it was counted."""
     data: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -109,6 +112,7 @@ def save(artifact: Artifact, directory: Path) -> str:
         "conformal": artifact.conformal and artifact.conformal.to_dict(),
         "confusion": artifact.confusion,
         "smoke": artifact.smoke,
+        "reference": artifact.reference,
         **{name: getattr(artifact, name) for name in _AS_THEY_ARE},
     }
     partial = directory.with_name(f".{directory.name}.{os.getpid()}")
@@ -153,6 +157,7 @@ def load(directory: Path, *, sha256: str | None = None) -> Artifact:
             confusion=None if confusion is None else tuple(tuple(row) for row in confusion),
             **{name: record[name] for name in _AS_THEY_ARE},
             smoke=record.get("smoke"),
+            reference=record.get("reference"),
         )
     except (KeyError, TypeError, SafetensorError) as error:
         raise ArtifactError(f"{directory} is not a whole artifact: {error!r}") from error

@@ -1,7 +1,8 @@
-"""The command `namelang`: train, evaluate, classify, models, key.
+"""The command `namelang`: train, evaluate, classify, models, key, drift, watch.
 
 Tables for people, `--json` for machines. Exit codes: 0 done; 1 what was given cannot be used, and
-the message says why; 2 wrong usage; 3 the gate refused the model.
+the message says why; 2 wrong usage; 3 the gate refused the model; 4 what
+the service is asked has drifted.
 
 What a command does not need it does not import: `classify` starts without torch and Prefect.
 """
@@ -17,6 +18,7 @@ from model.answer import Answer
 from model.classifier import Classifier, check_name
 from model.context import Context, training_prior
 from model.limits import COVERAGE
+from pipeline.cli_drift import drift, watch
 from pipeline.cli_key import key
 from pipeline.cli_models import Json, find, models
 from pipeline.terminal import figures, print_answer, print_json, print_pairs, print_table
@@ -30,6 +32,8 @@ app = typer.Typer(
 )
 app.add_typer(models, name="models")
 app.command()(key)
+app.command()(drift)
+app.command()(watch)
 
 ModelOption = Annotated[
     str | None,

@@ -1,4 +1,4 @@
-"""The training run as a Prefect flow. The only file of the pipeline that knows Prefect.
+"""The training run as a Prefect flow.
 
 The work is done by plain functions elsewhere; here they get retries, logs and Prefect artifacts.
 Parameters of flows and tasks are settings and paths, never rows.
@@ -26,6 +26,7 @@ from pipeline.judgement import Work
 from pipeline.recipe import Recipe
 from pipeline.sources.protocol import Source
 from pipeline.stages import read_json
+from pipeline.textfile import training_failed, training_succeeded
 from pipeline.train import Epoch, choose_device
 from pipeline.workspace import workspace
 
@@ -46,7 +47,12 @@ class Outcome:
         return asdict(self)
 
 
-@flow(name="namelang-train")
+@flow(
+    name="namelang-train",
+    on_completion=[training_succeeded],
+    on_failure=[training_failed],
+    on_crashed=[training_failed],
+)
 def training(config: Config) -> Outcome:
     """Names and languages in, a judged and published model out."""
     sources = locate(config.ingest)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from model import artifact as artifacts
-from model import smoke
+from model import smoke, tally
 from model.card import CALIBRATION, FIGURES
 from model.classifier import Classifier
 from model.evidence import Evidence
@@ -87,9 +87,11 @@ def publish(work: Work, decision: Decision, *, with_evidence: bool, url: str | N
     evidence = _evidence(work.sides) if with_evidence else None
     quality = read_json(work.evaluated / "quality.json")
     trained = artifacts.load(work.trained / "artifact")
+    classifier = Classifier(trained)
     artifact = dataclasses.replace(
         trained,
-        smoke=smoke.answers(Classifier(trained)),
+        smoke=smoke.answers(classifier),
+        reference=tally.reference(classifier, _test_names(work.sides)),
         data=_describe_data(work),
         metrics={**quality, "gate": decision.to_dict()},
         evidence_sha256=evidence.sha256 if evidence else None,
@@ -136,6 +138,11 @@ def markdown(quality: Evaluation, baseline: Evaluation) -> str:
         for code, q in quality.per_language.items()
     ]
     return "\n".join(lines)
+
+
+def _test_names(sides: Path) -> list[str]:
+    """Each once. Not those of validation: on these the scale of familiarity was made."""
+    return sorted(set(NameTable.read(sides / "test.parquet").name))
 
 
 def _evidence(sides: Path) -> Evidence:

@@ -4,25 +4,20 @@ BentoML's `/metrics` shows them: it collects what every process wrote. Labels ta
 of them known beforehand: endpoints, statuses, verdicts, languages, and the tags of models.
 """
 
-from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
-import numpy as np
 from prometheus_client import Counter, Gauge, Histogram
 
 from model.classifier import Judged
 from model.pointer import published
-from model.text import normalise_all
-from model.verdict import LEAST_FAMILIARITY, Verdict
-from model.vocabulary import Vocabulary
+from model.tally import tally
 from service.current import Current
 from service.served import Served
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 BATCH_SIZES = tuple(2**power for power in range(14))
-BOUNDS = (0.01, 0.02, LEAST_FAMILIARITY, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-BINS = (*map(str, BOUNDS), "1")
 
 
 class Metrics:
@@ -106,6 +101,13 @@ class Metrics:
             ("challenger", "answer"),
             registry=None,
         )
+        started = Gauge(
+            "namelang_started_timestamp_seconds",
+            "When the counting began: the start of the first process.",
+            multiprocess_mode="min",  # of all that ever ran, as the counters are
+            registry=None,
+        )
+        started.set(time.time())
         self._tag = ""
         self._follow(current)
         current.on_look(self._follow)
@@ -139,27 +141,14 @@ class Metrics:
     def judged(self, served: Served, names: Sequence[str], judged: Judged) -> None:
         """The model read names."""
         self._batch.observe(len(names))
-        verdicts = [judgement.verdict for judgement in judged.judgements]
-        languages = (
-            code
-            for code, verdict in zip(served.best(judged), verdicts, strict=True)
-            if verdict is not Verdict.UNKNOWN
-        )
-        bins = (BINS[i] for i in np.searchsorted(BOUNDS, judged.familiarity).tolist())
-        _count(self._verdicts, (verdict.value for verdict in verdicts))
-        _count(self._languages, languages)
-        _count(self._familiarity, bins)
-        symbols, unlearned = count_symbols(served.classifier.vocabulary, names)
-        self._symbols.inc(symbols)
-        self._unlearned.inc(unlearned)
+        counts = tally(served.classifier.vocabulary, names, served.best(judged), judged)
+        _count(self._verdicts, counts["verdicts"])
+        _count(self._languages, counts["languages"])
+        _count(self._familiarity, counts["familiarity"])
+        self._symbols.inc(sum(counts["symbols"].values()))
+        self._unlearned.inc(counts["symbols"]["unlearned"])
 
 
-def _count(series: Callable[[str], Counter], labels: Iterable[str]) -> None:
-    for label, count in Tally(labels).items():
+def _count(series: Callable[[str], Counter], counts: Mapping[str, int]) -> None:
+    for label, count in counts.items():
         series(label).inc(count)
-
-
-def count_symbols(vocabulary: Vocabulary, names: Sequence[str]) -> tuple[int, int]:
-    """How many characters names have, and how many of these no training name had."""
-    text = "".join(normalise_all(names))
-    return len(text), len(text.translate(vocabulary.learned))

@@ -11,7 +11,7 @@ settle()  # before torch is loaded, as the command line does
 import numpy as np
 import pytest
 
-from model import smoke
+from model import smoke, tally
 from model.artifact import Artifact, Language, save
 from model.classifier import Classifier
 from model.evidence import Evidence
@@ -73,6 +73,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
         evidence_sha256=evidence.sha256,
         smoke=smoke.answers(Classifier(model)),
     )
+    whole = replace(whole, reference=tally.reference(Classifier(whole), table.name))
     save(whole, directory)
     evidence.save(directory)
     return directory

@@ -27,7 +27,7 @@ DOORS = {
         "pipeline/train.py",
     },
     "triton": {"model/fused.py", "model/kernel.py"},
-    "prefect": {"pipeline/flows.py"},
+    "prefect": {"pipeline/drift_flow.py", "pipeline/flows.py"},
     "bentoml": {"pipeline/store.py", "service/app.py"},
     "_bentoml_sdk": {"service/host.py"},
 }
