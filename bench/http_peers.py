@@ -14,7 +14,6 @@ from typing import Any
 import orjson
 import uvicorn
 from fastapi import FastAPI
-from service.schemas import BatchRequest, Body, ClassifyRequest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,6 +27,7 @@ from service.asgi import App, Reply
 from service.current import Current
 from service.desk import Desk
 from service.metrics import Metrics
+from service.requests import BatchRequest, Body, ClassifyRequest
 from service.served import Served
 from service.settings import Settings
 
