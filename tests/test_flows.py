@@ -17,6 +17,7 @@ from pipeline.config import Config
 from pipeline.flows import Outcome, quiet_prefect, training
 from pipeline.sources.builtin import BuiltinSource
 from pipeline.sources.protocol import DataError
+from pipeline.textfile import FAILED, SUCCEEDED, TRAINING
 from pipeline.workspace import workspace
 
 LANGUAGES = ("el", "it", "ja", "pl")
@@ -78,6 +79,9 @@ def test_its_record_says_where_it_comes_from_and_how_good_it_is(first: Outcome) 
     assert artifact.data["origins"][0]["name"] == "names.csv"
     assert artifact.training["hidden"] == 48
     assert artifact.libraries["torch"].startswith("2.13")
+    assert artifact.reference is not None
+    counted = [sum(own["verdicts"].values()) for own in artifact.reference.values()]
+    assert first.metrics["n"] * 0.9 < sum(counted) <= first.metrics["n"], "each test name once"
     report = store.path(first.model) / "report"
     assert {path.name for path in report.iterdir()} == {
         "calibration.png", "confusion.png", "gate.md", "learning-curve.png", "quality.md",
@@ -152,6 +156,19 @@ def test_data_with_nothing_sensible_in_it(tmp_path: Path) -> None:
     path.write_text("name,language\n123,Polish\n456,Greek\n", "utf-8")
     with pytest.raises(DataError, match="digits"):
         run(configuration(path))
+
+
+def test_how_it_ended_is_left_for_alerts(
+    first: Outcome, names: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = tmp_path / "training.prom"
+    monkeypatch.setenv(TRAINING, str(figures))
+    with pytest.raises(DataError):
+        run(configuration(tmp_path / "nowhere.csv"))
+    assert FAILED in figures.read_text()
+    assert SUCCEEDED not in figures.read_text()
+    run(configuration(names))
+    assert SUCCEEDED in figures.read_text()
 
 
 def test_names_never_reach_the_logs(names: Path, caplog: pytest.LogCaptureFixture) -> None:
