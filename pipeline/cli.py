@@ -1,4 +1,4 @@
-"""The command `namelang`: train, evaluate, classify, models.
+"""The command `namelang`: train, evaluate, classify, models, schedule, retrain.
 
 Tables for people, `--json` for machines. Exit codes: 0 done; 1 what was given cannot be used, and
 the message says why; 2 wrong usage; 3 the gate refused the model.
@@ -17,6 +17,7 @@ from model.answer import Answer
 from model.classifier import COVERAGE, Classifier, check_name
 from model.context import Context, training_prior
 from pipeline.cli_models import Json, find, models
+from pipeline.cli_schedule import retrain, schedule
 from pipeline.terminal import figures, print_answer, print_json, print_pairs, print_table
 
 app = typer.Typer(
@@ -27,6 +28,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(models, name="models")
+app.command()(schedule)
+app.command()(retrain)
 
 ModelOption = Annotated[
     str | None,

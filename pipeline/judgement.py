@@ -16,6 +16,7 @@ from model.evidence import Evidence
 from pipeline import store
 from pipeline.baseline import baseline_probabilities, fit_baseline
 from pipeline.batches import examples
+from pipeline.changes import FINGERPRINT
 from pipeline.config import GateConfig
 from pipeline.evaluate import Evaluation, confusion, most_confused
 from pipeline.evaluate import evaluate as judge_rows
@@ -32,13 +33,14 @@ REPORT = "report"
 
 
 class Work(NamedTuple):
-    """The directories that a run's stages left."""
+    """The directories that a run's stages left, and the fingerprint of what went in."""
 
     ingested: Path
     cleaned: Path
     sides: Path
     trained: Path
     evaluated: Path
+    fingerprint: str
 
 
 @stage
@@ -183,4 +185,5 @@ def _describe_data(work: Work) -> dict[str, Any]:
             for side in ("train", "validation", "test")
         },
         "languages": read_json(work.cleaned / "report.json")["languages"],
+        FINGERPRINT: work.fingerprint,
     }

@@ -27,7 +27,12 @@ DOORS = {
         "pipeline/train.py",
     },
     "triton": {"model/fused.py", "model/kernel.py"},
-    "prefect": {"pipeline/flows.py"},
+    "prefect": {
+        "pipeline/flows.py",
+        "pipeline/locate.py",
+        "pipeline/retrain.py",
+        "pipeline/schedule.py",
+    },
     "bentoml": {"pipeline/store.py", "service/app.py"},
     "_bentoml_sdk": {"service/host.py"},
 }
