@@ -40,6 +40,7 @@ def schedule(
     from pipeline import schedule as schedules
     from pipeline.changes import locate
     from pipeline.config import Config
+    from pipeline.serving import serve
 
     reading = {
         "sources": source and [_absolute(spec) for spec in source],
@@ -55,7 +56,7 @@ def schedule(
     )  # here a mistake is told to who made it; at night it would be a log line
     deployed = schedules.deployment(settings, name=name, cron=cron, timezone=timezone, every=every)
     print(f"{deployed.full_name} is served by way of {schedules.server()}", flush=True)
-    schedules.serve(deployed)
+    serve(deployed)
 
 
 def retrain(

@@ -32,6 +32,7 @@ DOORS = {
         "pipeline/locate.py",
         "pipeline/retrain.py",
         "pipeline/schedule.py",
+        "pipeline/serving.py",
     },
     "bentoml": {"pipeline/store.py", "service/app.py"},
     "_bentoml_sdk": {"service/host.py"},
