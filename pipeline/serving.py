@@ -4,6 +4,7 @@ What became of earlier runs is settled whenever serving begins, so that at most 
 """
 
 import asyncio
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -33,12 +34,15 @@ def serve(deployed: RunnerDeployment) -> None:
     A server that goes away is waited for. What it schedules goes on while this process is down.
     """
     while True:
+        # The limit of the deployment counts over all processes; this one spares it the asking.
+        runner = _Runner(deployed.name, limit=1, pause_on_shutdown=False, prefetch_seconds=0)
         try:
-            asyncio.run(_serve_once(deployed))
-            return
-        except (KeyboardInterrupt, asyncio.CancelledError):
+            asyncio.run(runner.serve(deployed))
+        except asyncio.CancelledError:
             return
         except (RuntimeError, httpx.HTTPError, ExceptionGroup) as error:
+            if runner.told_to_end:  # after an outage Prefect reports that instead
+                return
             _wait_for_server(error)
 
 
@@ -58,23 +62,21 @@ def _wait_for_server(error: Exception) -> None:
 
 
 class _Runner(Runner):
-    """One that ends on SIGTERM as on Ctrl-C; Prefect's own way leaves its loop in pieces."""
+    """One that ends in order when it is told to; Prefect's own way leaves its loop in pieces."""
 
-    async def serve(self) -> None:
-        self.loop, self.serving = asyncio.get_running_loop(), asyncio.current_task()
+    told_to_end = False
+
+    async def serve(self, deployed: RunnerDeployment) -> None:
+        deployment = await self.aadd_deployment(deployed)
+        await asyncio.to_thread(settle_earlier, deployment, deployed.parameters)
+        self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
+        self.loop.add_signal_handler(signal.SIGINT, self.handle_sigterm)
         await self.start()
 
     def handle_sigterm(self, *args: Any, **kwargs: Any) -> None:
-        if self.serving:
-            self.loop.call_soon_threadsafe(self.serving.cancel)
-
-
-async def _serve_once(deployed: RunnerDeployment) -> None:
-    # The limit of the deployment counts over all processes; this one spares it the asking.
-    runner = _Runner(deployed.name, limit=1, pause_on_shutdown=False, prefetch_seconds=0)
-    deployment = await runner.aadd_deployment(deployed)
-    await asyncio.to_thread(settle_earlier, deployment, deployed.parameters)
-    await runner.serve()
+        self.told_to_end = True
+        if self.task:
+            self.loop.call_soon_threadsafe(self.task.cancel)
 
 
 def settle_earlier(deployment: UUID, parameters: dict[str, Any]) -> FlowRun | None:

@@ -63,6 +63,7 @@ class Prefect:
             cwd=CHECKOUT,
             capture_output=True,
             text=True,
+            timeout=120,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -101,7 +102,7 @@ def end(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTER
 
 
 def wait_for(
-    look: Callable[[], T | None], what: str, explain: Callable[[], str], limit: float = 60.0
+    look: Callable[[], T | None], what: str, explain: Callable[[], str], limit: float = 150.0
 ) -> T:
     """What `look` finds, as soon as it finds something; an error after `limit` seconds."""
     deadline = time.monotonic() + limit
@@ -174,11 +175,15 @@ def postgresql() -> Iterator[str]:
                 user=user, cwd=folder, stdout=log, stderr=log,
             ) as running,
         ):  # fmt: skip
-            ready = [found[-1] / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
-            wait_for(
-                lambda: subprocess.run(ready).returncode == 0 or None, "PostgreSQL", lambda: ""
-            )
-            yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/postgres"
-            running.send_signal(signal.SIGINT)  # without waiting for clients to leave
+            try:
+                yield _once_ready(found[-1], port)
+            finally:
+                running.send_signal(signal.SIGINT)  # without waiting for clients to leave
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _once_ready(binaries: Path, port: int) -> str:
+    ask: list[str | Path] = [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    wait_for(lambda: subprocess.run(ask).returncode == 0 or None, "PostgreSQL", lambda: "")
+    return f"postgresql+asyncpg://prefect@127.0.0.1:{port}/postgres"

@@ -69,7 +69,7 @@ class Place:
         """The directory of the promoted model."""
         models = Path(self.prefect.environment["BENTOML_HOME"], "models")
         pointer = json.loads((models / "namelang" / "promoted.json").read_text())
-        return models / pointer["tag"].replace(":", "/")
+        return models.joinpath(*pointer["tag"].split(":"))
 
     def running(self, reason: str) -> dict[str, Any]:
         """A run that was started for this reason, once it runs."""
