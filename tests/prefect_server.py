@@ -45,15 +45,20 @@ class Prefect:
         """Every run, in the order of their times."""
         return list(self.ask("/flow_runs/filter", sort="EXPECTED_START_TIME_ASC"))
 
-    def ended(self, reason: str, count: int = 1) -> dict[str, Any]:
-        """The last of so many runs that were started for this reason, once it has ended."""
+    def ended(self, reason: str, *names: str) -> dict[str, Any]:
+        """A run that was started for this reason, once it ended, in a state of these names."""
 
-        def last() -> dict[str, Any] | None:
-            found = [r for r in self.runs() if r["parameters"].get("reason") == reason]
-            over = [r for r in found if r["end_time"] and r["state_type"] != "SCHEDULED"]
-            return over[-1] if len(over) >= count else None
+        def find() -> dict[str, Any] | None:
+            over = [
+                run
+                for run in self.runs()
+                if run["parameters"].get("reason", "").startswith(reason)
+                and run["end_time"]
+                and (run["state_name"] in names or not names)
+            ]
+            return over[-1] if over else None
 
-        return wait_for(last, f"{count} ended of {reason!r}", lambda: self.logs())
+        return wait_for(find, f"{reason!r} to end {names}", self.logs)
 
     def command(self, *args: str) -> str:
         """What a command says that must end well; of Prefect's where it begins with that word."""
