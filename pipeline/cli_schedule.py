@@ -55,7 +55,7 @@ def schedule(
         settings.ingest
     )  # here a mistake is told to who made it; at night it would be a log line
     deployed = schedules.deployment(settings, name=name, cron=cron, timezone=timezone, every=every)
-    print(f"{deployed.full_name} is served by way of {schedules.server()}", flush=True)
+    schedules.server()
     serve(deployed)
 
 

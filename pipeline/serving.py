@@ -69,6 +69,7 @@ class _Runner(Runner):
     async def serve(self, deployed: RunnerDeployment) -> None:
         deployment = await self.aadd_deployment(deployed)
         await asyncio.to_thread(settle_earlier, deployment, deployed.parameters)
+        print(f"{deployed.full_name} is served by way of {server()}", flush=True)
         self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
         self.loop.add_signal_handler(signal.SIGINT, self.handle_sigterm)
         await self.start()

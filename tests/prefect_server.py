@@ -60,8 +60,8 @@ class Prefect:
 
         return wait_for(find, f"{reason!r} to end {names}", self.logs)
 
-    def command(self, *args: str) -> str:
-        """What a command says that must end well; of Prefect's where it begins with that word."""
+    def command(self, *args: str, ends_well: bool = True) -> str:
+        """What a module of Python's says as a command, which must end well."""
         done = subprocess.run(
             [sys.executable, "-m", *args],
             env=dict(self.environment),
@@ -70,7 +70,7 @@ class Prefect:
             text=True,
             timeout=120,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 0 or not ends_well, done.stdout + done.stderr
         return done.stdout
 
     @contextmanager

@@ -44,10 +44,18 @@ class Place:
 
     @contextmanager
     def serving(self, *args: str) -> Iterator[Popen[bytes]]:
-        """`namelang schedule` in a process of its own."""
+        """`namelang schedule` in a process of its own, which has settled earlier runs."""
         given = ["--source", str(self.names), "--config", str(self.settings)]
         command = ["pipeline.cli", "schedule", *args, *given]
-        with self.prefect.process(*command, log="schedule.log") as process:
+        log = self.prefect.folder / "schedule.log"
+        before = log.read_text().count("is served") if log.exists() else 0
+        with self.prefect.process(*command, log=log.name) as process:
+
+            def served() -> bool | None:
+                assert process.poll() is None, log.read_text()
+                return log.read_text().count("is served") > before or None
+
+            wait_for(served, "the schedule", log.read_text)
             yield process
 
     def deployment(self, name: str = "namelang") -> dict[str, Any]:
@@ -70,6 +78,21 @@ class Place:
         models = Path(self.prefect.environment["BENTOML_HOME"], "models")
         pointer = json.loads((models / "namelang" / "promoted.json").read_text())
         return models.joinpath(*pointer["tag"].split(":"))
+
+    def wait_until_idle(self) -> None:
+        """Return once nothing waits or runs but what a far time will start."""
+
+        def idle() -> bool | None:
+            far = ("cron", "planned")
+            left = [r for r in self.prefect.runs() if r["parameters"].get("reason") not in far]
+            return all(run["end_time"] for run in left) or None
+
+        wait_for(idle, "nothing to run", self.prefect.logs)
+
+    def models(self) -> set[str]:
+        """The versions in the store."""
+        folder = Path(self.prefect.environment["BENTOML_HOME"], "models", "namelang")
+        return {path.name for path in folder.iterdir() if path.is_dir()}
 
     def running(self, reason: str) -> dict[str, Any]:
         """A run that was started for this reason, once it runs."""
@@ -145,18 +168,20 @@ def test_by_hand_and_by_event_new_names_make_a_new_model_and_runs_never_overlap(
         path = f"/deployments/{deployment['id']}/create_flow_run"
         assert at.prefect.api.post(path, json={"parameters": wrong}).status_code == 409
 
+        at.wait_until_idle()  # else whatever is to be caught up does what this run asks for
         at.prefect.command("pipeline.cli", "retrain", "--reason", "hand")
         assert at.prefect.ended("hand")["state_name"] == "NothingChanged"
 
-        before = at.promoted()
+        before = at.models()
         with at.names.open("a", encoding="utf-8") as file:
             file.write("Kowalczewski,pl\n")
         emit = ["prefect", "events", "emit", "namelang.data", "--resource-id", "names.csv"]
         at.prefect.command(*emit)
         trains = at.running("namelang.data")
         same, other = at.start(reason="same"), at.start(reason="other", force=True)
-        assert at.prefect.ended("namelang.data")["state_name"] == "Promoted"
-        assert at.promoted() != before
+        assert at.prefect.ended("namelang.data")["state_name"] in {"Promoted", "Refused"}
+        [made] = at.models() - before
+        assert made in at.prefect.ended("namelang.data")["state"]["message"]
         assert at.prefect.ended("same")["state_name"] == "NothingChanged"
         assert at.prefect.ended("other")["state_type"] == "COMPLETED"
         spans = [
@@ -194,26 +219,25 @@ def test_a_renewal_catches_up_once_with_the_parameters_of_today(at: Place) -> No
         assert schedule["schedule"]["cron"] == "0 4 1 1 *"
 
 
-def test_a_drift_event_and_runs_that_waited_together(at: Place) -> None:
-    """Several that ask for the same are answered by one; `at` most one run is the catch-up."""
+def test_of_runs_that_waited_together_one_runs_a_drift_event_among_them(at: Place) -> None:
     drift = ["prefect", "events", "emit", "namelang.drift", "--resource-id", "namelang.model"]
+    reasons = {"burst 1", "burst 2", "namelang.drift"}
+
+    def asked(ended: bool) -> list[dict[str, Any]] | None:
+        runs = [run for run in at.prefect.runs() if run["parameters"].get("reason") in reasons]
+        return runs if len([r for r in runs if r["end_time"] or not ended]) == 3 else None
+
     with at.serving(*FAR) as process:
-        deployment = at.deployment()
         process.send_signal(signal.SIGSTOP)
-        started = [at.start(reason=f"burst {i}") for i in range(3)]
+        at.start(reason="burst 1")
+        at.start(reason="burst 2")
         at.prefect.command(*drift)
+        wait_for(lambda: asked(ended=False), "three runs", at.prefect.logs)
         process.send_signal(signal.SIGCONT)
-        assert deployment
-        names = {run["id"] for run in started}
-
-        def over() -> list[str] | None:
-            states = [r["state_name"] for r in at.prefect.runs() if r["id"] in names]
-            done = {"NothingChanged", "Promoted", "Cancelled"}
-            return sorted(states) if set(states) <= done else None
-
-        states = wait_for(over, "the burst", at.prefect.logs)
-        assert states.count("Cancelled") == 2
-        at.prefect.ended("namelang.drift")
+        runs = wait_for(lambda: asked(ended=True), "three runs to end", at.prefect.logs)
+    assert sorted(run["state_name"] for run in runs)[:2] == ["Cancelled", "Cancelled"]
+    [ran] = [run for run in runs if run["state_name"] != "Cancelled"]
+    assert ran["state_type"] == "COMPLETED"
 
 
 def test_a_worker_runs_what_prefect_yaml_deploys(at: Place) -> None:
@@ -221,7 +245,9 @@ def test_a_worker_runs_what_prefect_yaml_deploys(at: Place) -> None:
     pool = ["work-pool", "create", "--type", "process", "namelang"]
     at.prefect.command("prefect", *pool)
     given = json.dumps({"config": config.model_dump(mode="json")})
-    at.prefect.command("prefect", "--no-prompt", "deploy", "--all", "--params", given)
+    # With fastapi 0.154 Prefect 3.8.8 deploys, and then fails to ask for the pool's workers.
+    deploy = ["prefect", "--no-prompt", "deploy", "--all", "--params", given]
+    assert "successfully created" in at.prefect.command(*deploy, ends_well=False)
     with at.prefect.process("prefect", "worker", "start", "--pool", "namelang", log="worker.log"):
         at.start("namelang-worker", reason="worker")
         assert at.prefect.ended("worker")["state_name"] == "NothingChanged"
@@ -234,7 +260,7 @@ def test_a_worker_runs_what_prefect_yaml_deploys(at: Place) -> None:
         (["--cron", "monday"], "cron is 'monday', expected one like five fields"),
         (["--cron", "0 3 * * 1", "--timezone", "Mars"], "timezone is 'Mars', expected one like"),
         (["--every", "0.1"], "every is 0.1, expected at least 1 second"),
-        (["--every", "9", "--source", "missing.csv"], "source 'missing.csv' does not exist"),
+        (["--every", "9", "--source", "missing.csv"], "missing.csv' does not exist"),
         (["--every", "9", "--config", "missing.toml"], "configuration missing.toml"),
         (["--every", "9"], "no Prefect server is named; `prefect server start` starts one"),
     ],
