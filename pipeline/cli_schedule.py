@@ -38,7 +38,7 @@ def schedule(
 
     settle()
     from pipeline import schedule as schedules
-    from pipeline.changes import locate
+    from pipeline.ingredients import locate
     from pipeline.config import Config
     from pipeline.serving import serve
 

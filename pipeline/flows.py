@@ -17,7 +17,7 @@ from typing import Any
 from prefect import flow, get_run_logger, settings, task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 
-from pipeline import changes, judgement, stages
+from pipeline import ingredients, judgement, stages
 from pipeline.config import Config, GateConfig, SplitConfig
 from pipeline.gate import Decision
 from pipeline.judgement import Work
@@ -60,7 +60,7 @@ def train_from(sources: list[Source], config: Config) -> Outcome:
     trained = train(sides, vocabulary, config.training, choose_device(config.device))
     evaluated = evaluate(sides, trained)
     decision = gate(sides, trained, evaluated, config.gate)
-    made_of = changes.fingerprint(config, sources)
+    made_of = ingredients.fingerprint(config, sources)
     work = Work(ingested, cleaned, sides, trained, evaluated, made_of)
     tag = publish(work, decision, config.evidence)
     metrics = read_json(evaluated / "quality.json")["test"]

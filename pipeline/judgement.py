@@ -16,7 +16,7 @@ from model.evidence import Evidence
 from pipeline import store
 from pipeline.baseline import baseline_probabilities, fit_baseline
 from pipeline.batches import examples
-from pipeline.changes import FINGERPRINT
+from pipeline.ingredients import FINGERPRINT
 from pipeline.config import GateConfig
 from pipeline.evaluate import Evaluation, confusion, most_confused
 from pipeline.evaluate import evaluate as judge_rows

@@ -3,7 +3,7 @@
 from prefect import get_run_logger, task
 from prefect.client.schemas.objects import State
 
-from pipeline import changes
+from pipeline import ingredients
 from pipeline.config import IngestConfig
 from pipeline.sources.protocol import Source
 
@@ -16,7 +16,7 @@ def _may_pass(task: object, run: object, state: State[object]) -> bool:
 @task(retries=3, retry_delay_seconds=[1, 5, 20], retry_condition_fn=_may_pass)
 def locate(config: IngestConfig) -> list[Source]:
     """Open the sources; what lies behind a URL is fetched, and fetched again if that fails."""
-    sources = changes.locate(config)
+    sources = ingredients.locate(config)
     for spec, source in zip(config.sources, sources, strict=True):
         get_run_logger().info("source %s has fingerprint %s", spec, source.fingerprint()[:12])
     return sources

@@ -18,7 +18,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Completed
 from prefect.types import DateTime
 
-from pipeline import changes
+from pipeline import ingredients
 from pipeline.config import Config
 from pipeline.locate import locate
 from pipeline.lock import only_one
@@ -40,7 +40,7 @@ def retraining(config: Config, force: bool = False, reason: str = "by hand") -> 
         # Before the sources are read: whoever came in later may have come for newer names.
         _stand_in_for_the_waiting()
         sources = locate(config.ingest)
-        same = None if force else changes.made_of(changes.fingerprint(config, sources))
+        same = None if force else ingredients.made_of(ingredients.fingerprint(config, sources))
         if same:
             return Completed(name="NothingChanged", message=f"nothing changed since {same}")
         # Torch takes longer to load than it takes to see that there is nothing to do.

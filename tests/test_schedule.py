@@ -16,7 +16,7 @@ import pytest
 from prefect_server import Prefect, end, postgresql, prefect_server, wait_for
 
 from model.artifact import load_record
-from pipeline.changes import FINGERPRINT, fingerprint, locate
+from pipeline.ingredients import FINGERPRINT, fingerprint, locate
 from pipeline.cli import main
 from pipeline.config import Config
 from pipeline.sources.builtin import BuiltinSource

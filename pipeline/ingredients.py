@@ -47,7 +47,7 @@ def made_of(fingerprint: str) -> str | None:
     """The tag of the model that was made of just this, be it served or refused; None if none was.
 
     Asked are the promoted model and the newest one. What a roll-back or a refusal decided is so
-    left alone until something changes.
+    left alone until something fingerprint.
     """
     return next((tag for tag, made in _latest() if made == fingerprint), None)
 
