@@ -1,4 +1,4 @@
-"""The command `namelang`: train, evaluate, classify, models, key, drift, watch.
+"""The command `namelang`: train, evaluate, classify, models, key; schedule, retrain, drift, watch.
 
 Tables for people, `--json` for machines. Exit codes: 0 done; 1 what was given cannot be used, and
 the message says why; 2 wrong usage; 3 the gate refused the model; 4 what
@@ -21,6 +21,7 @@ from model.limits import COVERAGE
 from pipeline.cli_drift import drift, watch
 from pipeline.cli_key import key
 from pipeline.cli_models import Json, find, models
+from pipeline.cli_schedule import retrain, schedule
 from pipeline.terminal import figures, print_answer, print_json, print_pairs, print_table
 
 app = typer.Typer(
@@ -34,6 +35,8 @@ app.add_typer(models, name="models")
 app.command()(key)
 app.command()(drift)
 app.command()(watch)
+app.command()(schedule)
+app.command()(retrain)
 
 ModelOption = Annotated[
     str | None,

@@ -1,4 +1,4 @@
-"""The training run as a Prefect flow.
+"""The training run as a Prefect flow; `retrain` and `schedule` have it run by itself.
 
 The work is done by plain functions elsewhere; here they get retries, logs and Prefect artifacts.
 Parameters of flows and tasks are settings and paths, never rows.
@@ -16,13 +16,13 @@ from typing import Any
 
 from prefect import flow, get_run_logger, settings, task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
-from prefect.client.schemas.objects import State
 
-from pipeline import judgement, stages
-from pipeline.config import Config, GateConfig, IngestConfig, SplitConfig
+from pipeline import ingredients, judgement, stages
+from pipeline.config import Config, GateConfig, SplitConfig
 from pipeline.decide import decide
 from pipeline.gate import Decision
 from pipeline.judgement import Work
+from pipeline.locate import locate
 from pipeline.recipe import Recipe
 from pipeline.sources.protocol import Source
 from pipeline.stages import read_json
@@ -55,7 +55,11 @@ class Outcome:
 )
 def training(config: Config) -> Outcome:
     """Names and languages in, a judged and published model out."""
-    sources = locate(config.ingest)
+    return train_from(locate(config.ingest), config)
+
+
+def train_from(sources: list[Source], config: Config) -> Outcome:
+    """The tasks of a run, from sources that were located to a model that is published."""
     ingested = ingest(sources)
     cleaned = clean(ingested, config.ingest.min_names)
     sides = split(cleaned, config.split)
@@ -63,24 +67,11 @@ def training(config: Config) -> Outcome:
     trained = train(sides, vocabulary, config.training, choose_device(config.device))
     evaluated = evaluate(sides, trained)
     decision = gate(sides, trained, evaluated, config.gate, config.evidence)
-    work = Work(ingested, cleaned, sides, trained, evaluated)
+    made_of = ingredients.fingerprint(config, sources)
+    work = Work(ingested, cleaned, sides, trained, evaluated, made_of)
     tag = publish(work, decision, config.evidence, config.url)
     metrics = read_json(evaluated / "quality.json")["test"]
     return Outcome(tag, decision.accepted, decision.reason, metrics)
-
-
-def _may_pass(task: object, run: object, state: State[Any]) -> bool:
-    """A network that fails may recover; data that cannot be used stays so."""
-    return not isinstance(state.result(raise_on_failure=False), ValueError)
-
-
-@task(retries=3, retry_delay_seconds=[1, 5, 20], retry_condition_fn=_may_pass)
-def locate(config: IngestConfig) -> list[Source]:
-    """Open the sources; what lies behind a URL is fetched, and fetched again if that fails."""
-    sources = stages.locate(config)
-    for spec, source in zip(config.sources, sources, strict=True):
-        get_run_logger().info("source %s has fingerprint %s", spec, source.fingerprint()[:12])
-    return sources
 
 
 @task

@@ -19,6 +19,7 @@ from pipeline.evaluate import Evaluation, confusion, most_confused
 from pipeline.evaluate import evaluate as judge_rows
 from pipeline.follow_up import promote
 from pipeline.gate import Decision
+from pipeline.ingredients import FINGERPRINT
 from pipeline.pictures import draw_confusion, draw_learning_curve
 from pipeline.reliability import draw_calibration
 from pipeline.stages import read_json, write_json
@@ -34,13 +35,14 @@ GATE_REPORT = "gate.md"
 
 
 class Work(NamedTuple):
-    """The directories that a run's stages left."""
+    """The directories that a run's stages left, and the fingerprint of what went in."""
 
     ingested: Path
     cleaned: Path
     sides: Path
     trained: Path
     evaluated: Path
+    fingerprint: str
 
 
 @stage
@@ -164,4 +166,5 @@ def _describe_data(work: Work) -> dict[str, Any]:
             for side in ("train", "validation", "test")
         },
         "languages": read_json(work.cleaned / "report.json")["languages"],
+        FINGERPRINT: work.fingerprint,
     }

@@ -19,32 +19,16 @@ from pipeline import clean as cleaning
 from pipeline import split as splitting
 from pipeline.batches import examples, rows
 from pipeline.calibrate import calibrate
-from pipeline.config import IngestConfig, SplitConfig
+from pipeline.config import SplitConfig
 from pipeline.distil import RELIEF, distil
 from pipeline.languages import resolve
 from pipeline.recipe import Recipe
-from pipeline.sources import SourceOptions, open_sources
 from pipeline.sources.protocol import Dropped, Source
 from pipeline.table import NameTable, read_records, write_records
 from pipeline.train import Epoch
-from pipeline.workspace import stage, workspace
+from pipeline.workspace import stage
 
 LIBRARIES = ("bentoml", "numpy", "prefect", "safetensors", "scikit-learn", "torch")
-
-
-def locate(config: IngestConfig) -> list[Source]:
-    """The sources that a configuration names; what lies behind a URL is fetched.
-
-    Raises:
-        DataError: a source is not there, or not of a kind that can be read.
-    """
-    options = SourceOptions(
-        name_column=config.name_column,
-        language_column=config.language_column,
-        weight_column=config.weight_column,
-        encoding=config.encoding,
-    )
-    return open_sources(config.sources, options=options, cache=workspace() / "downloads")
 
 
 @stage

@@ -27,7 +27,14 @@ DOORS = {
         "pipeline/train.py",
     },
     "triton": {"model/fused.py", "model/kernel.py"},
-    "prefect": {"pipeline/drift_flow.py", "pipeline/flows.py"},
+    "prefect": {
+        "pipeline/drift_flow.py",
+        "pipeline/flows.py",
+        "pipeline/locate.py",
+        "pipeline/retrain.py",
+        "pipeline/schedule.py",
+        "pipeline/serving.py",
+    },
     "bentoml": {"pipeline/store.py", "service/app.py"},
     "_bentoml_sdk": {"service/host.py"},
 }
