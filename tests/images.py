@@ -99,7 +99,7 @@ def _note(image: Image, instruction: str, rest: str) -> None:
 def build(image: Image, root: Path, arguments: Mapping[str, str], through: Sequence[str]) -> None:
     """Do the steps in `root`; `through` names variables of this process that RUN is to see."""
     passed = {name: os.environ[name] for name in through if name in os.environ}
-    environment = image.environment | image.arguments | arguments | passed
+    environment = {**image.environment, **image.arguments, **arguments, **passed}
     for instruction, rest in image.steps:
         print(f"{instruction} {rest}", flush=True)
         if instruction == "RUN":
@@ -179,7 +179,9 @@ def _mount(there: str, here: str) -> str:
 
 def main() -> None:
     """Build or run an image, as the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("verb", choices=["build", "run"])
     parser.add_argument("dockerfile", type=Path)
     parser.add_argument("root", type=Path)

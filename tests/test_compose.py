@@ -25,7 +25,9 @@ def test_the_file_keeps_to_the_compose_specification() -> None:
 
 
 def test_the_service_is_for_this_machine_unless_someone_says_otherwise() -> None:
-    assert SERVICES["api"]["ports"] == ["${NAMELANG_ADDRESS:-127.0.0.1}:${NAMELANG_PORT:-3000}:3000"]
+    assert SERVICES["api"]["ports"] == [
+        "${NAMELANG_ADDRESS:-127.0.0.1}:${NAMELANG_PORT:-3000}:3000"
+    ]
     for name in SERVICES.keys() - {"api"}:
         assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
 
@@ -42,7 +44,9 @@ def test_a_container_can_do_nothing_that_it_need_not(name: str) -> None:
 
 
 def test_only_the_trainer_and_what_watches_for_drift_can_write_to_the_store() -> None:
-    may = {name for name, service in SERVICES.items() if "store:/store" in service.get("volumes", ())}
+    may = {
+        name for name, service in SERVICES.items() if "store:/store" in service.get("volumes", ())
+    }
 
     assert may == {"trainer", "trainer-cuda", "drift"}
     assert "store:/store:ro" in SERVICES["api"]["volumes"]

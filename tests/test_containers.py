@@ -17,8 +17,8 @@ import psutil
 import pytest
 from images import command as in_a_room
 from images import read
-from server import CHECKOUT, command, free_port, wait_until_ready
-from test_bento import pins, python_without_the_checkout
+from server import CHECKOUT, free_port, wait_until_ready
+from test_bento import pins, python_without_the_checkout, run
 
 from pipeline import store
 
@@ -57,9 +57,8 @@ def api(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ap
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENTOML_HOME", str(home))
         store.promote(store.publish(artifact, labels={}, metadata={}, status="accepted"))
-        for line in (("build",), ("export", "namelang:latest", str(folder / "bento.tar.gz"))):
-            done = subprocess.run(command(*line, home=home), capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr
+        run("build", home=home)
+        run("export", "namelang:latest", str(folder / "bento.tar.gz"), home=home)
         newer = store.publish(artifact, labels={}, metadata={}, status="accepted")
         store.promote(newer)
     bento.mkdir()

@@ -14,9 +14,7 @@ VERSIONS = ("1.31", "1.37")
 
 Resource = Mapping[str, Any]
 RESOURCES: list[Resource] = [
-    resource
-    for path in MANIFESTS
-    for resource in yaml.safe_load_all(path.read_text("utf-8"))
+    resource for path in MANIFESTS for resource in yaml.safe_load_all(path.read_text("utf-8"))
 ]
 
 
@@ -33,7 +31,9 @@ def pods() -> Iterator[Resource]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("resource", RESOURCES, ids=lambda r: f"{r['kind']} {r['metadata']['name']}")
+@pytest.mark.parametrize(
+    "resource", RESOURCES, ids=lambda r: f"{r['kind']} {r['metadata']['name']}"
+)
 def test_a_manifest_keeps_to_the_schema_of_its_kind(resource: Resource, version: str) -> None:
     kubernetes_validate.validate(resource, version, strict=True)
 

@@ -140,13 +140,20 @@ def _try(tests: Sequence[dict[str, Any]], folder: Path) -> None:
     promtool("test", "rules", file)
 
 
+KEPT = {
+    "NamelangDown": {"job", "instance"},
+    "NamelangDrift": {"instance", "feature"},
+    "NamelangTrainingFailed": {"instance"},
+}
+"""The labels of series that an alert has too."""
+
+
 def _labels(alert: str, series: dict[str, str]) -> dict[str, str]:
     """The labels of the alert: the rule's, and those of its first series that it keeps."""
     [rule] = [rule for rule in RULES if rule["alert"] == alert]
-    kept = {"NamelangDown": ("job", "instance"), "NamelangDrift": ("instance", "feature")}
-    kept["NamelangTrainingFailed"] = ("instance",)
-    found = dict(re.findall(r'(\w+)="([^"]*)"', next(iter(series))))
-    return {name: found[name] for name in kept.get(alert, ())} | rule["labels"]
+    found = re.findall(r'(\w+)="([^"]*)"', next(iter(series)))
+    kept = {name: value for name, value in found if name in KEPT.get(alert, ())}
+    return {**kept, **rule["labels"]}
 
 
 @pytest.mark.parametrize("alert", [rule["alert"] for rule in RULES])
@@ -219,7 +226,10 @@ def prometheus(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     shutil.copy(SHIPPED / "alerts.yml", folder)
     services = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]
     exporter = [
-        *(option.replace("/metrics", str(folder / "metrics")) for option in services["node-exporter"]["command"]),
+        *(
+            option.replace("/metrics", str(folder / "metrics"))
+            for option in services["node-exporter"]["command"]
+        ),
         f"--web.listen-address=127.0.0.1:{ports['node-exporter']}",
     ]
     server = [
@@ -230,16 +240,17 @@ def prometheus(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     home = folder / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENTOML_HOME", str(home))
-        publish = {"labels": {}, "metadata": {}, "status": "accepted"}
-        store.promote(store.publish(artifact, **publish))
-        challenger = store.publish(artifact, **publish)
+        tags = [
+            store.publish(artifact, labels={}, metadata={}, status="accepted") for _ in range(2)
+        ]
+        store.promote(tags[0])
     with ExitStack() as stack:
         api = stack.enter_context(
             serve("service.app:Namelang", home=home, log=folder / "log", port=ports["api"])
         )
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("BENTOML_HOME", str(home))
-            store.shadow(challenger)
+            store.shadow(tags[1])
         for name, options in (("prometheus-node-exporter", exporter), ("prometheus", server)):
             output = stack.enter_context((folder / f"{name}.log").open("wb"))
             line = [program(name), *options]
