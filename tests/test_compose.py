@@ -2,6 +2,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +66,23 @@ def test_whatever_others_wait_for_says_whether_it_is_well() -> None:
     assert all("test" in SERVICES[name]["healthcheck"] for name in awaited)
 
 
+@pytest.mark.parametrize(("code", "asked"), [(0, False), (1, False), (4, True)])
+def test_drift_has_the_trainer_look_for_new_data(code: int, asked: bool, tmp_path: Path) -> None:
+    [script] = SERVICES["drift"]["command"]
+    script = script.replace("$$", "$").replace("${NAMELANG_DRIFT_SECONDS:-3600}", "10; exit")
+    log = tmp_path / "log"
+    for name, lines in {"namelang": f'echo "$@" >> {log}; exit {code}', "sleep": ":"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+
+    subprocess.run([*SERVICES["drift"]["entrypoint"], script], env=environment, check=True)
+
+    first, *more = log.read_text().splitlines()
+    assert first == "drift --url http://api:3000 --textfile /metrics/drift.prom"
+    assert more == ["retrain --reason drift"] * asked
+
+
 def test_exactly_one_trainer_runs() -> None:
     [chosen] = re.findall(r"^COMPOSE_PROFILES=(\w+)$", EXAMPLE.read_text(), re.MULTILINE)
     profiles = {name: s["profiles"] for name, s in SERVICES.items() if "profiles" in s}
@@ -103,11 +121,11 @@ def test_no_path_of_a_machine_is_in_the_files() -> None:
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.stem)
-def test_what_an_image_copies_reaches_the_builder(path: str) -> None:
+def test_what_an_image_copies_reaches_the_builder(path: Path) -> None:
     context = (CHECKOUT / ".dockerignore").read_text().splitlines()
     copied = {
         source.split("/")[0] if not source.startswith("build/") else source
-        for kind, rest in read(CHECKOUT / path).steps
+        for kind, rest in read(path).steps
         if kind != "RUN"
         for source in rest.split(" ")[:-1]
     }
