@@ -38,7 +38,9 @@ def fingerprint(config: Config, sources: Sequence[Source]) -> str:
 
     Where the sources and the service lie and the device that computes decide neither.
     """
-    settings = config.model_dump(mode="json", exclude={"device": True, "url": True, "ingest": {"sources"}})
+    settings = config.model_dump(
+        mode="json", exclude={"device": True, "url": True, "ingest": {"sources"}}
+    )
     content = [[source.fingerprint() for source in sources], settings, code_digest()]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -70,13 +70,18 @@ def serve(
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=START_LIMIT) as client,
     ):
         try:
-            _wait_until_ready(client, process, log)
+            wait_until_ready(client, process, log)
             yield Server(client, log)
         finally:
             process.terminate()
 
 
-def _wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Until the service answers.
+
+    Raises:
+        TimeoutError: it does not; the message is its log.
+    """
     deadline = time.monotonic() + START_LIMIT
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
