@@ -152,8 +152,10 @@ class Current:
     def _candidates(
         self, own: Callable[[], Served] | None
     ) -> Iterator[tuple[str, Callable[[], Served]]]:
-        """What may be served, the best first: its name, and how to read it."""
-        self._has_changed()
+        """What may be served, the best first: its name, and how to read it.
+
+        The pointer does not count as seen: the first look loads the challenger, if there is one.
+        """
         pointer = read_pointer(self._home)
         if pointer:
             yield pointer.tag, lambda: load(self._home, pointer, pointer.promoted_at)

@@ -181,6 +181,16 @@ def test_a_challenger_in_the_shadow_answers_nobody_and_its_disagreements_are_cou
     until(lambda: all(ready(server)["shadow"] is None for _ in range(12)))
 
 
+def test_a_challenger_that_was_there_before_the_start_reads_along(
+    home: Path, artifact: Path
+) -> None:
+    challenger = publish(artifact)
+    store.shadow(challenger)
+
+    with serve("service.app:Namelang", home=home, log=home / "log") as server:
+        until(lambda: all(ready(server)["shadow"] == challenger for _ in range(12)))
+
+
 def test_a_promotion_that_the_service_follows_stays(server: Server, artifact: Path) -> None:
     second = publish(artifact)
 
