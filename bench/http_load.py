@@ -43,12 +43,7 @@ class Own(NamedTuple):
     cpu_each: float  # seconds that it computes for a list
 
     @classmethod
-    def shares(taken: Sequence[Shot], own: Sequence[Own]) -> list[float]:
-    """A server's names a second to the classifier's own, round by round."""
-    return ratios([shot.names_rate for shot in taken], [alone.names_rate for alone in own])
-
-
-def middle(cls, taken: Sequence[Self]) -> dict[str, float]:
+    def middle(cls, taken: Sequence[Self]) -> dict[str, float]:
         """The cells of a row: medians over rounds."""
         return {
             "names/s": median(own.names_rate for own in taken),
