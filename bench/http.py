@@ -11,17 +11,18 @@ from statistics import median
 from bench.crowd import crowd
 from bench.http_load import (
     COLUMNS,
-    Case,
     Names,
-    Plan,
+    Own,
     Rates,
     Shot,
     Shots,
     in_rounds,
     middle,
     ratios,
+    shares,
     shoot,
 )
+from bench.http_plan import Case, Plan
 from bench.http_settings import memory, mixed, workers
 from bench.http_verdicts import OURS, PLAIN, SILENT, beside, inside_out, table
 from bench.in_process import inside, promoted
@@ -115,10 +116,10 @@ def versus(shots: Shots[str], rates: Rates) -> Table:
             row["/ Starlette"] = median(ratios(rate, base_rate))
             row["its CPU"] = median(ratios([s.cpu_each for s in taken], [s.cpu_each for s in base]))
             if own := rates.get(case):
-                row["/ in process"] = median(ratios([s.names_rate for s in taken], own))
+                row["/ in process"] = median(shares(taken, own))
             rows.append(row)
         if own := rates.get(case):
-            rows.append({"who": INSIDE, "names": case.names, "names/s": median(own)})
+            rows.append({"who": INSIDE, "names": case.names, **Own.middle(own)})
     return Table(
         "HTTP: one process on one core, wrk on the others",
         {"who": "", **COLUMNS, "/ Starlette": ".2f", "its CPU": ".2f", "/ in process": ".2f"},

@@ -1,12 +1,12 @@
 """What one server does with one kind of request."""
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 import orjson
 
+from bench.http_plan import Case, Plan
 from bench.servers import MANY, ONE, Server
 from bench.wrk import Load, load
 
@@ -16,50 +16,6 @@ SINGLES = 2000
 
 Names = Sequence[str]
 Who = TypeVar("Who", bound=Hashable)
-
-
-class Case(NamedTuple):
-    """A kind of request."""
-
-    names: int  # in a body
-    connections: int
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is measured."""
-
-    seconds: float = 2.0
-    """Of one shot."""
-    minutes: float = 5.0
-    """Of load under which memory is watched."""
-    rounds: int = 3
-    long: int = 10_000
-    """Names of lists that are asked for three times as long, for a request takes a while."""
-    crowd: int = 40_000
-    """Distinct names that are asked about."""
-    cases: tuple[Case, ...] = (
-        *(Case(1, connections) for connections in (1, 16, 64)),
-        *(Case(100, connections) for connections in (1, 16)),
-        *(Case(1000, connections) for connections in (1, 16)),
-        Case(10_000, 1),
-    )
-    loads: tuple[Case, ...] = (
-        *(Case(1, connections) for connections in (16, 64)),
-        *(Case(size, connections) for size in (1000, 10_000) for connections in (1, 4)),
-    )
-    """For numbers of workers and threads."""
-    workers: tuple[int, ...] = (1, 2, 3)
-    threads: tuple[int, ...] = (1, 2)
-    slices: tuple[int, ...] = (512, 1024, 4096, 10_000)
-    intervals: tuple[float, ...] = (0.005, 0.001, 0.0005)
-    longest: int = 10_000
-    """Names of the lists that single names stand beside."""
-
-    def time(self, case: Case, turn: int) -> float:
-        """Seconds of a shot. Turn 0 only warms up."""
-        seconds = self.seconds * (3 if case.names >= self.long else 1)
-        return seconds if turn else seconds / 4
 
 
 class Shot(NamedTuple):
@@ -80,24 +36,39 @@ class Shot(NamedTuple):
         return self.cpu / max(1, self.load.requests)
 
 
+class Own(NamedTuple):
+    """What the classifier does without a server."""
+
+    names_rate: float  # names a second
+    cpu_each: float  # seconds that it computes for a list
+
+    @classmethod
+    def middle(cls, taken: Sequence[Self]) -> dict[str, float]:
+        """The cells of a row: medians over rounds."""
+        return {
+            "names/s": median(own.names_rate for own in taken),
+            "CPU ms": median(own.cpu_each for own in taken) * 1e3,
+        }
+
+
 Shots = Mapping[tuple[Who, Case], Sequence[Shot]]
 """Side and case → a shot for each round."""
-Rates = Mapping[Case, Sequence[float]]
-"""Case of lists → the classifier's own names a second in each round."""
+Rates = Mapping[Case, Sequence[Own]]
+"""Case of lists → what the classifier itself does in each round."""
 
 
 def in_rounds(
     plan: Plan,
     cases: Sequence[Case],
     ask: Callable[[Case, float], Iterable[tuple[Who, Shot]]],
-    rate: Callable[[int, float], float],
+    rate: Callable[[int, float], Own],
 ) -> tuple[Shots[Who], Rates]:
     """What `ask` gives for a case and seconds, and `rate` for a list's names and seconds.
 
     A first round, which only warms up, does not count.
     """
     shots: dict[tuple[Who, Case], list[Shot]] = {}
-    rates: dict[Case, list[float]] = {}
+    rates: dict[Case, list[Own]] = {}
     for turn in range(plan.rounds + 1):
         for case in cases:
             seconds = plan.time(case, turn)
@@ -149,6 +120,11 @@ def lists(names: Names, size: int) -> list[list[str]]:
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
     """Ours to theirs, round by round: what else the machine did in a round met both."""
     return [a / b if b else float("inf") for a, b in zip(ours, theirs, strict=True)]
+
+
+def shares(taken: Sequence[Shot], own: Sequence[Own]) -> list[float]:
+    """A server's names a second to the classifier's own, round by round."""
+    return ratios([shot.names_rate for shot in taken], [alone.names_rate for alone in own])
 
 
 def middle(shots: Sequence[Shot]) -> dict[str, float]:

@@ -10,18 +10,18 @@ import httpx
 
 from bench.http_load import (
     COLUMNS,
-    Case,
     Names,
-    Plan,
+    Own,
     Rates,
     Shot,
     Shots,
     bodies,
     in_rounds,
     middle,
-    ratios,
+    shares,
     shoot,
 )
+from bench.http_plan import Case, Plan
 from bench.http_verdicts import OURS, Verdict, flat, inside_out
 from bench.in_process import inside
 from bench.report import Row, Table
@@ -86,10 +86,10 @@ def by_worker(shots: Shots[Setting], rates: Rates) -> Table:
             if case.names > LEAST_PART and setting.threads:
                 row["threads"] = setting.threads
             if own := rates.get(case):
-                row["/ in process"] = median(ratios([shot.names_rate for shot in taken], own))
+                row["/ in process"] = median(shares(taken, own))
             rows.append(row)
         if own := rates.get(case):
-            rows.append({"names": case.names, "names/s": median(own)})
+            rows.append({"names": case.names, **Own.middle(own)})
     return Table(
         f"HTTP by workers, {len(allowed())} cores shared by them and wrk",
         {"workers": "d", "threads": "d", **COLUMNS, "/ in process": ".2f"},

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.http_load import Case, Rates, Shots, ratios
+from bench.http_load import Rates, Shots, ratios, shares
+from bench.http_plan import Case
 from bench.report import Row, Table
 
 OURS, PLAIN, SILENT = "ours", "Starlette", "Starlette, no metrics"
@@ -70,7 +71,7 @@ def inside_out(shots: Shots[str], rates: Rates, who: str, where: str) -> Iterato
     """Lists, held against the classifier's own names a second for lists of their size."""
     for (side, case), taken in shots.items():
         if side == who and case in rates:
-            share = ratios([shot.names_rate for shot in taken], rates[case])
+            share = shares(taken, rates[case])
             at = (
                 f"{case.names:,} names, {case.connections} connection{'s' * (case.connections > 1)}"
             )

@@ -4,19 +4,19 @@ import multiprocessing
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from bench.http_load import TOP, Names, lists
+from bench.http_load import TOP, Names, Own, lists
 from bench.report import seconds_of
 from bench.servers import pin
 from model.classifier import Classifier
 from pipeline.cli_models import find
 
-Rate = Callable[[int, float], float]
-"""From names in a list and seconds to names a second."""
+Rate = Callable[[int, float], Own]
+"""From names in a list, and seconds."""
 
 
 @contextmanager
@@ -38,14 +38,15 @@ def _load(names: Names, cores: Collection[int]) -> None:
     _here["classifier"], _here["names"] = promoted(), names
 
 
-def _rate(size: int, seconds: float) -> float:
-    """Names a second of lists of so many names, for about so many seconds, one list at least."""
+def _rate(size: int, seconds: float) -> Own:
+    """What comes of lists of so many names, for about so many seconds, one list at least."""
     classifier: Classifier = _here["classifier"]
     parts, taken, end = lists(_here["names"], size), list[float](), perf_counter() + seconds
+    before = process_time()
     while not taken or perf_counter() < end:
         part = parts[len(taken) % len(parts)]
         taken.append(seconds_of(lambda: classifier.classify(part, TOP)))  # noqa: B023
-    return size * len(taken) / sum(taken)
+    return Own(size * len(taken) / sum(taken), (process_time() - before) / len(taken))
 
 
 def promoted() -> Classifier:

@@ -7,7 +7,8 @@ import pytest
 from made_up import table_of
 
 from bench import http
-from bench.http_load import Case, Plan, Shot, bodies, lists, middle, ratios
+from bench.http_load import Own, Shot, bodies, lists, middle, ratios
+from bench.http_plan import Case, Plan
 from bench.http_verdicts import OURS, PLAIN, Verdict, beside, flat, inside_out, table
 from bench.report import Table
 from bench.wrk import Load, parse, program
@@ -139,7 +140,7 @@ def test_single_names_are_held_against_the_same_handler_elsewhere() -> None:
         "one name, 16 connections: requests/s / Starlette": ([0.9], True),
         "one name, 16 connections: p99 / Starlette": ([2.0], False),
     }
-    [share] = inside_out(shots, {long: [1250.0]}, OURS, "one core each")
+    [share] = inside_out(shots, {long: [Own(1250, 0.08)]}, OURS, "one core each")
     assert share.asked == "100 names, 1 connection: names/s / in process, one core each"
     assert (share.measured, share.met) == ([0.8], True)
 
