@@ -36,8 +36,11 @@ class Prefect:
     folder: Path
 
     def ask(self, path: str, **content: Any) -> Any:
-        """The JSON answer to a POST."""
+        """The JSON answer to a POST, which the server puts off while its database is locked."""
         answer = self.api.post(path, json=content)
+        while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            time.sleep(float(answer.headers.get("Retry-After", 1)))
+            answer = self.api.post(path, json=content)
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 

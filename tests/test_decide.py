@@ -39,7 +39,8 @@ def written(model: Classifier, directory: Path) -> Path:
     """The model as an artifact; with its evidence where it has some."""
     evidence = model.evidence
     sha256 = evidence.sha256 if evidence else None
-    save(dataclasses.replace(model.artifact, evidence_sha256=sha256), directory)
+    bare = dataclasses.replace(model.artifact, evidence_sha256=sha256, smoke=None)
+    save(bare, directory)
     if evidence:
         evidence.save(directory)
     return directory

@@ -83,19 +83,19 @@ def test_a_kill_at_any_step_leaves_whole_models_and_the_next_run_recovers(
 
 def test_two_hundred_kills_at_random_moments(artifact: Path, home: Path) -> None:
     started = time.monotonic()
-    killed(in_a_child(lambda: publish_and_promote(artifact)))
-    usual = time.monotonic() - started
+    for _ in range(5):
+        killed(in_a_child(lambda: publish_and_promote(artifact)))
+    usual = (time.monotonic() - started) / 5
     moments, kills = random.Random(5), 0
 
-    for _ in range(200):
+    while kills < 200:
         child = in_a_child(lambda: publish_and_promote(artifact))
         time.sleep(moments.uniform(0, usual))
         os.kill(child, signal.SIGKILL)
-        kills += killed(child)
+        kills += killed(child)  # or it had ended
         check_that_all_is_whole(home)
         store.prune(keep=1)
 
-    assert kills > 100
     publish_and_promote(artifact)
     assert not list(home.glob("staging-*"))
 
