@@ -34,7 +34,6 @@ from service.settings import Settings
 SETTINGS = Settings.from_environment(os.environ)
 KEYRING = Keyring.load(SETTINGS.keys_file, processes=SETTINGS.workers)
 
-
 SWITCH_SECONDS = 0.0005
 
 
@@ -97,8 +96,8 @@ class Namelang:
 
     def __init__(self) -> None:
         self.current = Current(_home(), (lambda: self.model) if _bento() else None)
-        # Single names beside long lists: the thread of the lists gives way ten times as often, which
-        # halves the 99th percentile and costs the lists nothing (docs/performance.md).
+        # Single names beside long lists: the thread of the lists gives way ten times as often,
+        # which nearly halves the 99th percentile (docs/performance.md).
         sys.setswitchinterval(SWITCH_SECONDS)
         # What is loaded stays, and need not be looked through whenever garbage is collected.
         gc.collect()
