@@ -85,3 +85,13 @@ def home(artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.setenv("BENTOML_HOME", str(tmp_path))
     store.promote(store.publish(artifact, labels={}, metadata={}, status="accepted"))
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def served_home(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `home`, for all tests of a file: for a service that is started once."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENTOML_HOME", str(folder))
+        store.promote(store.publish(artifact, labels={}, metadata={}, status="accepted"))
+    return folder

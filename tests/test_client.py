@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from server import Server, free_port, serve
 
-from pipeline import store
 from service.client import AsyncClient, Client, NamelangError, Result, Retry, failed
 
 NAMES = ["Kowalski", "Παπαδόπουλος", "", "Иванов", "田中", "x" * 101, "O’Neil-Şahin", "Nowak"]
@@ -27,27 +26,19 @@ KEYS = {
 }
 
 
-@pytest.fixture(scope="module")
-def home(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the small model promoted in it."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENTOML_HOME", str(home))
-        store.promote(store.publish(artifact, labels={}, metadata={}, status="accepted"))
-    return home
-
-
 @contextmanager
-def running(home: Path, port: int | None = None) -> Iterator[Server]:
-    log = home / "log"
+def running(served_home: Path, port: int | None = None) -> Iterator[Server]:
+    log = served_home / "log"
     one = {"NAMELANG_WORKERS": "1"}
-    with serve("service.app:Namelang", home=home, log=log, port=port, settings=one) as server:
+    with serve(
+        "service.app:Namelang", home=served_home, log=log, port=port, settings=one
+    ) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def url(home: Path) -> Iterator[str]:
-    with running(home) as server:
+def url(served_home: Path) -> Iterator[str]:
+    with running(served_home) as server:
         yield str(server.http.base_url)
 
 
@@ -212,19 +203,21 @@ def test_a_list_that_cannot_be_asked_about_is_refused_at_once(client: Client) ->
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_server_that_dies_and_comes_back_is_waited_for(home: Path, asynchronous: bool) -> None:
+def test_a_server_that_dies_and_comes_back_is_waited_for(
+    served_home: Path, asynchronous: bool
+) -> None:
     port = free_port()
     names = [f"Kowal{i}ski" for i in range(50)]
     waits: list[float] = []
     with ExitStack() as servers:
         first = ExitStack()
-        first.enter_context(running(home, port))
+        first.enter_context(running(served_home, port))
 
         def restart(seconds: float) -> None:
             """Instead of the first wait; the first attempt has failed by then."""
             waits.append(seconds)
             if len(waits) == 1:
-                servers.enter_context(running(home, port))
+                servers.enter_context(running(served_home, port))
 
         async def restart_async(seconds: float) -> None:
             await asyncio.to_thread(restart, seconds)

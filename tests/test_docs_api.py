@@ -17,7 +17,6 @@ from browser import browser, visit
 from playwright.sync_api import Page
 from server import CHECKOUT, Server, serve
 
-from pipeline import store
 from service.about import About
 from service.api import Api
 from service.endpoints import endpoints
@@ -53,13 +52,11 @@ EXAMPLES = [
 
 
 @pytest.fixture(scope="module")
-def server(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENTOML_HOME", str(home))
-        store.promote(store.publish(artifact, labels={}, metadata={}, status="accepted"))
+def server(served_home: Path) -> Iterator[Server]:
     one = {"NAMELANG_WORKERS": "1"}
-    with serve("service.app:Namelang", home=home, log=home / "log", settings=one) as running:
+    with serve(
+        "service.app:Namelang", home=served_home, log=served_home / "log", settings=one
+    ) as running:
         yield running
 
 

@@ -10,7 +10,6 @@ import pytest
 from pydantic import TypeAdapter
 from server import Server, serve
 
-from pipeline import store
 from service import answers
 from service.examples import ANSWERS, REQUESTS
 
@@ -30,12 +29,8 @@ UNFIT = "positive_data_acceptance"
 
 
 @pytest.fixture(scope="module")
-def server(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENTOML_HOME", str(home))
-        store.promote(store.publish(artifact, labels={}, metadata={}, status="accepted"))
-    with serve("service.app:Namelang", home=home, log=home / "log") as running:
+def server(served_home: Path) -> Iterator[Server]:
+    with serve("service.app:Namelang", home=served_home, log=served_home / "log") as running:
         yield running
 
 

@@ -16,27 +16,17 @@ from browser import Sight, browser, visit
 from playwright.sync_api import Browser, Page, Response, Route, expect
 from server import CHECKOUT, Server, free_port, serve
 
-from pipeline import store
-
 PAGE = CHECKOUT / "service" / "page"
 PHONE = {"width": 390, "height": 844}
 HEAD = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="module")
-def home(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BENTOML_HOME with the small model promoted."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENTOML_HOME", str(home))
-        store.promote(store.publish(artifact, labels={}, metadata={}, status="accepted"))
-    return home
-
-
-@pytest.fixture(scope="module")
-def server(home: Path) -> Iterator[Server]:
+def server(served_home: Path) -> Iterator[Server]:
     settings = {"NAMELANG_WORKERS": "1"}
-    with serve("service.app:Namelang", home=home, log=home / "log", settings=settings) as running:
+    with serve(
+        "service.app:Namelang", home=served_home, log=served_home / "log", settings=settings
+    ) as running:
         yield running
 
 
@@ -397,13 +387,15 @@ def test_figures_and_calibration_of_a_tested_model(chromium: Browser, server: Se
 # When the service cannot answer
 
 
-def test_the_service_goes_and_comes_back(chromium: Browser, home: Path, tmp_path: Path) -> None:
+def test_the_service_goes_and_comes_back(
+    chromium: Browser, served_home: Path, tmp_path: Path
+) -> None:
     port = free_port()
     settings = {"NAMELANG_WORKERS": "1"}
 
     def service(log: str) -> Any:
         target = "service.app:Namelang"
-        return serve(target, home=home, log=tmp_path / log, port=port, settings=settings)
+        return serve(target, home=served_home, log=tmp_path / log, port=port, settings=settings)
 
     with visit(chromium, "about:blank") as sight:
         page = sight.page

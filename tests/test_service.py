@@ -23,13 +23,9 @@ NAMES = ["Kowalski", "Παπαδόπουλος", "Иванов", "田中", "O’
 
 
 @pytest.fixture(scope="module")
-def server(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(served_home: Path) -> Iterator[Server]:
     """The service, started once for this file as processes of its own."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENTOML_HOME", str(home))
-        store.promote(store.publish(artifact, labels={}, metadata={}, status="accepted"))
-    with serve("service.app:Namelang", home=home, log=home / "log") as running:
+    with serve("service.app:Namelang", home=served_home, log=served_home / "log") as running:
         yield running
 
 

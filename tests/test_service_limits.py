@@ -11,7 +11,6 @@ import httpx
 import pytest
 from server import Server, serve
 
-from pipeline import store
 from service.keys import Bucket, Key, Keyring
 from service.problems import Problem
 from service.settings import Settings, SettingsError
@@ -25,12 +24,8 @@ def digest(key: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENTOML_HOME", str(home))
-        store.promote(store.publish(artifact, labels={}, metadata={}, status="accepted"))
-    keys = home / "keys.toml"
+def server(served_home: Path) -> Iterator[Server]:
+    keys = served_home / "keys.toml"
     keys.write_text(
         f'[[key]]\nname = "crm"\nsha256 = "{digest(KEY)}"\n'
         f'[[key]]\nname = "slow"\nsha256 = "{digest(SLOW_KEY)}"\nper_second = 0.1\n'
@@ -43,8 +38,8 @@ def server(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "NAMELANG_CORS_ORIGINS": ORIGIN,
         "NAMELANG_KEYS_FILE": str(keys),
     }
-    log = home / "log"
-    with serve("service.app:Namelang", home=home, log=log, settings=settings) as running:
+    log = served_home / "log"
+    with serve("service.app:Namelang", home=served_home, log=log, settings=settings) as running:
         running.http.headers["Authorization"] = f"Bearer {KEY}"
         yield running
 
