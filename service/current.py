@@ -81,7 +81,10 @@ class Current:
             again = self.refused is not None and since_refused >= SECONDS_TO_RETRY
             if again or self._has_changed():
                 since_refused = 0.0
-                await asyncio.to_thread(self.look)
+                try:
+                    await asyncio.to_thread(self.look)
+                except Exception:  # or one surprise would end the following, and nobody would know
+                    log.exception("the look at the promoted model failed")
 
     def look(self) -> None:
         """Serve what the pointer names now, if it is another model and can be served."""
