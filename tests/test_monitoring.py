@@ -187,6 +187,10 @@ class Prometheus:
 
     def get(self, path: str, **parameters: str) -> Any:
         reply = self.http.get(path, params=parameters)
+        deadline = time.monotonic() + SECONDS
+        while reply.status_code == 503 and time.monotonic() < deadline:  # it listens too early
+            time.sleep(0.1)
+            reply = self.http.get(path, params=parameters)
         assert reply.status_code == 200, reply.text
         return reply.json()["data"]
 
