@@ -136,11 +136,11 @@ def workers(server: psutil.Process) -> list[psutil.Process]:
     return [p for p in server.children(recursive=True) if WORKER in " ".join(p.cmdline())]
 
 
-def soak(home: Path, minutes: float, seed: int) -> tuple[Log, Seen]:
+def soak(home: Path, minutes: float, seed: int, pause: float) -> tuple[Log, Seen]:
     """Run for so many minutes."""
     chance, seen = random.Random(seed), Seen()
     train(home, 0)
-    with service(home) as (url, server), Callers(url, Judge(home)) as log:
+    with service(home) as (url, server), Callers(url, Judge(home), pause) as log:
         usual, started = len(workers(server)), time.monotonic()
         for number in range(1, int(minutes) + 1):
             _look_until(started + (number - 1) * MINUTE + chance.uniform(2, 20), server, seen)
@@ -214,10 +214,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.add_argument("--minutes", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds a caller rests")
     arguments = parser.parse_args()
     print("machine:", ", ".join(f"{key} {value}" for key, value in machine().items()), flush=True)
     with tempfile.TemporaryDirectory() as home:
-        log, seen = soak(Path(home), arguments.minutes, arguments.seed)
+        log, seen = soak(Path(home), arguments.minutes, arguments.seed, arguments.pause)
     print(f"\n{report(log, seen, arguments.minutes).text()}")
     if log.wrong or log.failed:
         sys.exit(1)

@@ -78,12 +78,16 @@ class Judge:
 
 
 class Callers:
-    """Threads that ask without pause, each over a connection that it keeps."""
+    """Threads that ask again and again, each over a connection that it keeps.
 
-    def __init__(self, url: str, judge: Judge) -> None:
+    Between an answer and the next request a thread rests for `pause` seconds.
+    """
+
+    def __init__(self, url: str, judge: Judge, pause: float = 0.0) -> None:
         self.log = Log()
         self._url = url
         self._judge = judge
+        self._pause = pause
         self._stop = threading.Event()
         work = (self._single, self._single, self._single, self._list, self._other)
         self._threads = [threading.Thread(target=self._call, args=(one,)) for one in work]
@@ -103,7 +107,7 @@ class Callers:
     def _call(self, work: Callable[[httpx.Client, int], None]) -> None:
         turn = 0
         with httpx.Client(base_url=self._url, timeout=30) as client:
-            while not self._stop.is_set():
+            while not self._stop.wait(self._pause):
                 turn += 1
                 work(client, turn)
 

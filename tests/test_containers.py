@@ -148,6 +148,7 @@ def test_a_killed_worker_comes_back_and_meanwhile_the_other_answers(api: Api) ->
                 seen[str(httpx.get(f"{api.http.base_url}/readyz", timeout=30).status_code)] += 1
             except httpx.HTTPError as error:
                 seen[type(error).__name__] += 1
+            time.sleep(0.02)  # the processor is also wanted by the worker that is to come
 
     callers = [threading.Thread(target=ask) for _ in range(2)]
     for caller in callers:
@@ -155,7 +156,7 @@ def test_a_killed_worker_comes_back_and_meanwhile_the_other_answers(api: Api) ->
     time.sleep(0.5)
     before[0].send_signal(signal.SIGKILL)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while api.log.read_text().count("Service Namelang initialized") <= WORKERS:
             assert time.monotonic() < deadline, "no other worker came"
             time.sleep(0.1)
