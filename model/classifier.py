@@ -37,7 +37,6 @@ Floats = NDArray[np.float32]
 class Judged(NamedTuple):
     """What the model makes of N names."""
 
-    h: Floats  # (N, H)
     probabilities: Floats  # (N, C), in the caller's context
     sets: NDArray[np.bool_]  # (N, C)
     familiarity: NDArray[np.float64]  # (N,)
@@ -104,20 +103,19 @@ class Classifier:
         familiarity, conformal = self.artifact.familiarity, self.artifact.conformal
         if familiarity is None or conformal is None:
             raise ArtifactError("the model was never calibrated: it can give no verdict")
-        h = np.empty((len(names), self._states.hidden), np.float32)
+        probabilities = np.empty((len(names), len(self.languages)), np.float32)
         reading = Reading.empty(len(names))
 
         def keep(rows: Places, tree: Sequence[Level], states: Floats) -> None:
-            h[rows] = states
+            probabilities[rows] = self._softmax(states)
             for whole, part in zip(reading, familiarity.read(tree, len(rows)), strict=True):
                 whole[rows] = part
 
         self._read(names, keep)
-        probabilities = self._softmax(h)
         if context is not None:
             probabilities = context.adjust(probabilities)
         sets = conformal.sets(probabilities, coverage) & (probabilities > 0)
-        return Judged(h, probabilities, sets, reading.familiarity, judge(reading, sets))
+        return Judged(probabilities, sets, reading.familiarity, judge(reading, sets))
 
     def classify(
         self,
@@ -178,7 +176,9 @@ class Classifier:
         """
         judged = self.judge(names, coverage=coverage, context=context)
         known = self.evidence
-        nearest = self.neighbourhood.nearest(names, judged.h, neighbours) if known else None
+        nearest = (
+            self.neighbourhood.nearest(names, self.embed(names), neighbours) if known else None
+        )
         return [
             Explanation(
                 **answer,

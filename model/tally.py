@@ -63,7 +63,6 @@ def reference(classifier: Classifier, names: Sequence[str]) -> dict[str, Tally]:
     for c, places in sorted(rows.items()):
         code = classifier.languages[c].code
         own = Judged(
-            judged.h[places],
             judged.probabilities[places],
             judged.sets[places],
             judged.familiarity[places],
