@@ -1,0 +1,130 @@
+"""What a model says of many names, as arrays: small enough to be kept for a million of them.
+
+Shapes: N names, C languages, k languages told of each.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from model.answer import DECIMALS, members
+from model.artifact import Language
+from model.classifier import Classifier, Judged
+from model.limits import MAX_NAME_LENGTH
+from model.text import normalise_all
+from model.verdict import JUDGEMENTS, Judgement
+from pipeline.bulk.faults import Fault
+
+NONE = -1
+"""Stands for an id where there is none."""
+
+OUTCOMES: tuple[Judgement | Fault, ...] = (*JUDGEMENTS, Fault.TOO_LONG, Fault.NOTHING_READABLE)
+"""What a model can make of a text."""
+
+
+class Answers(NamedTuple):
+    """Of N texts; one that cannot be read has `NONE` for its languages and its set."""
+
+    languages: NDArray[np.int16]
+    """(N, k) the most probable ones, by their places in the model, the best first."""
+    probabilities: NDArray[np.float32]
+    """(N, k), rounded as in every answer; NaN where there is no language."""
+    outcomes: NDArray[np.int8]
+    """(N,) places in `OUTCOMES`."""
+    sets: NDArray[np.int32]
+    """(N,) places in `texts`."""
+    texts: Sequence[str]
+    """Each set that occurs, as codes with spaces between them, the most probable first."""
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """What there is of each text."""
+        return self.languages, self.probabilities, self.outcomes, self.sets
+
+    def put(self, places: list[int] | slice, others: "Answers") -> None:
+        """Write the arrays of others into these places."""
+        for ours, theirs in zip(self.arrays, others.arrays, strict=True):
+            ours[places] = theirs
+
+    @classmethod
+    def nothing(cls, names: int, k: int) -> Self:
+        """Of so many texts, of which nothing is known."""
+        return cls(
+            np.full((names, k), NONE, np.int16),
+            np.full((names, k), np.nan, np.float32),
+            np.full(names, NONE, np.int8),
+            np.full(names, NONE, np.int32),
+            (),
+        )
+
+    @classmethod
+    def of(cls, classifier: Classifier, names: Sequence[str], top_k: int, coverage: float) -> Self:
+        """What the model makes of these texts.
+
+        Raises:
+            ArtifactError, ValueError: as `Classifier.judge`.
+        """
+        unread = {i: Fault.TOO_LONG for i, name in enumerate(names) if len(name) > MAX_NAME_LENGTH}
+        for i, name in enumerate(normalise_all(names)):
+            if not name:
+                unread.setdefault(i, Fault.NOTHING_READABLE)
+        if not unread:
+            judged = classifier.judge(names, coverage=coverage)
+            return cls._judged(judged, classifier.languages, top_k)
+        good = [i for i in range(len(names)) if i not in unread]
+        read = cls.of(classifier, [names[i] for i in good], top_k, coverage)
+        whole = cls.nothing(len(names), top_k)._replace(texts=read.texts)
+        whole.put(good, read)
+        whole.outcomes[list(unread)] = [OUTCOMES.index(fault) for fault in unread.values()]
+        return whole
+
+    @classmethod
+    def _judged(cls, judged: Judged, languages: Sequence[Language], top_k: int) -> Self:
+        order = np.argsort(-judged.probabilities, axis=1, kind="stable")[:, :top_k]
+        best = np.take_along_axis(judged.probabilities, order, 1).astype(np.float64)
+        sets = map(" ".join, members(judged.sets, judged.probabilities, languages))
+        coded = pa.array(sets, pa.string()).dictionary_encode()
+        place = {judgement: i for i, judgement in enumerate(JUDGEMENTS)}
+        return cls(
+            order.astype(np.int16),
+            best.round(DECIMALS).astype(np.float32),
+            np.array([place[judgement] for judgement in judged.judgements], np.int8),
+            coded.indices.to_numpy(),
+            coded.dictionary.to_pylist(),
+        )
+
+
+class Pile:
+    """Answers laid one upon the other."""
+
+    def __init__(self, k: int, parts: Iterable[Answers] = ()) -> None:
+        self._room = Answers.nothing(0, k)
+        self._texts: dict[str, int] = {}
+        self._size = 0
+        for part in parts:
+            self.add(part)
+
+    def add(self, more: Answers) -> None:
+        """Answers of further texts."""
+        end = self._size + len(more.outcomes)
+        if end > len(self._room.outcomes):
+            self._grow(max(end, 2 * self._size))
+        new = [self._texts.setdefault(text, len(self._texts)) for text in more.texts]
+        # `NONE` is the last place of an array, so that it stays what it is.
+        sets = np.array([*new, NONE], np.int32)[more.sets]
+        self._room.put(slice(self._size, end), more._replace(sets=sets))
+        self._size = end
+
+    @property
+    def answers(self) -> Answers:
+        """All, in the order in which they came; valid until more are added."""
+        languages, probabilities, outcomes, sets = (a[: self._size] for a in self._room.arrays)
+        return Answers(languages, probabilities, outcomes, sets, list(self._texts))
+
+    def _grow(self, room: int) -> None:
+        larger = Answers.nothing(room, self._room.languages.shape[1])
+        larger.put(slice(self._size), self.answers)
+        self._room = larger

@@ -1,0 +1,50 @@
+"""A table of names in, the same table with what the model says of each row out."""
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from model.classifier import Classifier
+from pipeline.bulk.answers import Answers, Pile
+from pipeline.bulk.columns import Columns, ScoreOptions
+from pipeline.bulk.texts import Distinct, missing, texts
+
+TOGETHER = 32_768
+"""Names that are read by one call: so many, in order, share most of the states that can be."""
+
+
+class Scorer:
+    """A model and what is asked of it, for tables that fit into memory."""
+
+    def __init__(self, classifier: Classifier, tag: str, options: ScoreOptions) -> None:
+        self.new = Columns(classifier.languages, tag, options)
+        self._classifier = classifier
+
+    def score(self, table: pa.Table) -> pa.Table:
+        """The table with the new columns at its end; each distinct name is read once.
+
+        Raises:
+            ValueError: it lacks the column of names, that one holds no text, or a new one is there.
+        """
+        self.new.check(table.schema)
+        column = self.new.options.column
+        new = self.columns(texts(table[column], column))
+        for title, values in zip(new.column_names, new.columns, strict=True):
+            table = table.append_column(title, values)
+        return table
+
+    def columns(self, names: pa.Array) -> pa.Table:
+        """The new columns for an array of texts; a null gets nothing but a reason."""
+        distinct = Distinct.of(names)
+        pile = Pile(self.new.top_k, map(self.read, portions(distinct.texts)))
+        return self.new.of(pile.answers, distinct.rows, missing(names))
+
+    def read(self, names: Sequence[str]) -> Answers:
+        """What the model says of texts that are read together."""
+        return Answers.of(self._classifier, names, self.new.top_k, self.new.options.coverage)
+
+
+def portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Names in portions that are read together; the same for the same names on every machine."""
+    for start in range(0, len(names), TOGETHER):
+        yield names[start : start + TOGETHER]

@@ -1,0 +1,78 @@
+"""The column of names, whatever it is stored as.
+
+Shapes: N rows.
+"""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipeline.bulk.answers import NONE
+from pipeline.bulk.faults import Fault
+
+
+def texts(column: pa.ChunkedArray, title: str) -> pa.Array:
+    """A column as one array of strings, or of ids of strings where it is stored so.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    check_text(column.type, title)
+    if pa.types.is_dictionary(column.type):
+        return column.unify_dictionaries().combine_chunks()
+    return column.cast(pa.large_string()).combine_chunks()
+
+
+def check_text(kind: pa.DataType, title: str) -> None:
+    """Refuse a column that does not hold text, or ids of texts.
+
+    Raises:
+        ValueError: it does not.
+    """
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if inner not in (pa.string(), pa.large_string(), pa.string_view()):
+        raise ValueError(f"column {title!r} is of type {kind}; expected text")
+
+
+class Distinct(NamedTuple):
+    """The distinct texts of N rows."""
+
+    texts: list[str]
+    """In order, so that those stand together that begin alike."""
+    rows: NDArray[np.int32]
+    """(N,) the place of each row's text; `NONE` for a null."""
+
+    @classmethod
+    def of(cls, names: pa.Array) -> Self:
+        """Of N texts or nulls, or ids of texts.
+
+        >>> Distinct.of(pa.array(["b", None, "a", "b"]))
+        Distinct(texts=['a', 'b'], rows=array([ 1, -1,  0,  1], dtype=int32))
+        """
+        coded = _coded(names)
+        ids = coded.indices.fill_null(NONE).to_numpy()
+        found = coded.dictionary
+        there = np.bincount(ids[ids != NONE], minlength=len(found)).astype(bool)
+        order = pc.sort_indices(found).to_numpy()
+        order = order[there[order]]  # a dictionary may hold what no row has
+        place = np.full(len(found) + 1, NONE, np.int32)
+        place[order] = np.arange(len(order))
+        return cls(found.take(pa.array(order)).to_pylist(), place[ids])
+
+
+def _coded(names: pa.Array) -> pa.DictionaryArray:
+    """Ids of distinct texts, none of which is null."""
+    if not pa.types.is_dictionary(names.type):
+        return names.dictionary_encode()
+    values = names.dictionary
+    if values.null_count or pc.count_distinct(values).as_py() < len(values):
+        return names.dictionary_decode().dictionary_encode()
+    return names
+
+
+def missing(names: pa.Array) -> pa.Array:
+    """(N,) the fault of each row that has no text; null elsewhere."""
+    return pc.if_else(names.is_null(), Fault.NO_NAME.value, pa.scalar(None, pa.string()))
