@@ -16,6 +16,8 @@ from model.evidence import Neighbour
 DECIMALS = 6
 """Places of a probability in words; float32 has not many more."""
 
+PLACE_BITS = 16
+
 Floats = NDArray[np.float32]
 
 
@@ -78,6 +80,20 @@ class Explanation(Answer):
     """Symbol by symbol, marks included."""
 
 
+def descending(probabilities: Floats) -> NDArray[np.intp]:
+    """(N, C) the places of each row's probabilities, the highest first; of equals the first first.
+
+    >>> descending(np.array([[0.2, 0.5, 0.3]], np.float32)).tolist()
+    [[1, 2, 0]]
+    """
+    # Floats from 0 on are in order as their bits are; to sort whole numbers takes a third of the
+    # time that a stable argsort takes.
+    keys = (~probabilities.view(np.uint32)).astype(np.uint64) << PLACE_BITS
+    keys |= np.arange(probabilities.shape[1], dtype=np.uint64)
+    keys.sort(axis=1)
+    return (keys & np.uint64((1 << PLACE_BITS) - 1)).astype(np.intp)
+
+
 def ranked(
     probabilities: Floats,
     languages: Sequence[Language],
@@ -88,7 +104,7 @@ def ranked(
 
     Only the `top_k` most probable, and none below `threshold`.
     """
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+    order = descending(probabilities)[:, :top_k]
     values = np.take_along_axis(probabilities, order, 1)
     lengths = (values >= np.float32(threshold)).sum(axis=1)
     titles = [(language.code, language.name) for language in languages]
@@ -110,7 +126,7 @@ def members(
     sets: NDArray[np.bool_], probabilities: Floats, languages: Sequence[Language]
 ) -> list[list[str]]:
     """Each row's set (N, C) as codes, the most probable first."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")
+    order = descending(probabilities)
     inside = np.take_along_axis(sets, order, 1)
     codes = [languages[c].code for c in order[inside].tolist()]
     ends = [0, *inside.sum(axis=1).cumsum().tolist()]

@@ -23,7 +23,8 @@ from model.states import States
 from model.text import normalise, normalise_all
 from model.threads import parts, side_by_side
 from model.trace import trace
-from model.verdict import Judgement, judge
+from model.verdict import JUDGEMENTS, judge
+from model.vocabulary import Vocabulary
 
 LEAST_PART, MOST_PART = 1024, 2**19
 """Names that are sorted together, by one thread: enough to be worth it; not the whole world."""
@@ -40,18 +41,24 @@ class Judged(NamedTuple):
     probabilities: Floats  # (N, C), in the caller's context
     sets: NDArray[np.bool_]  # (N, C)
     familiarity: NDArray[np.float64]  # (N,)
-    judgements: list[Judgement]  # N
+    judgements: NDArray[np.intp]  # (N,) places in `JUDGEMENTS`
 
 
 class Classifier:
     """A model ready to answer."""
 
-    def __init__(self, artifact: Artifact, evidence: Evidence | None = None) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        evidence: Evidence | None = None,
+        states: Callable[[Floats, Floats, Vocabulary], States] = States,
+    ) -> None:
+        """A verified artifact; `states` says how its recurrence is computed."""
         self.artifact = artifact
         self.evidence = evidence
         self.languages: tuple[Language, ...] = artifact.languages
         self.vocabulary = artifact.vocabulary
-        self._states = States(artifact.W, artifact.U, artifact.vocabulary)
+        self._states = states(artifact.W, artifact.U, artifact.vocabulary)
         self._V = np.ascontiguousarray(artifact.V.T / artifact.temperature, np.float32)  # (H, C)
 
     @classmethod
@@ -143,14 +150,14 @@ class Classifier:
         return [
             {
                 "name": name,
-                "verdict": judgement.verdict.value,
-                "reason": judgement.reason.value,
+                "verdict": JUDGEMENTS[judgement].verdict.value,
+                "reason": JUDGEMENTS[judgement].reason.value,
                 "set": within,
                 "languages": languages,
             }
             for name, judgement, within, languages in zip(
                 names,
-                judged.judgements,
+                judged.judgements.tolist(),
                 members(judged.sets, judged.probabilities, self.languages),
                 ranked(judged.probabilities, self.languages, top_k, threshold),
                 strict=True,

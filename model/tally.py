@@ -11,7 +11,7 @@ import numpy as np
 
 from model.classifier import Classifier, Judged
 from model.text import normalise_all
-from model.verdict import LEAST_FAMILIARITY, Verdict
+from model.verdict import JUDGEMENTS, LEAST_FAMILIARITY, Verdict
 from model.vocabulary import Vocabulary
 
 BOUNDS = (0.01, 0.02, LEAST_FAMILIARITY, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -31,7 +31,7 @@ def tally(
 
     Languages leave out the names whose verdict is unknown: the model answers nonsense too.
     """
-    verdicts = [judgement.verdict for judgement in judged.judgements]
+    verdicts = [JUDGEMENTS[judgement].verdict for judgement in judged.judgements.tolist()]
     told = (
         code for code, verdict in zip(best, verdicts, strict=True) if verdict is not Verdict.UNKNOWN
     )
@@ -66,7 +66,7 @@ def reference(classifier: Classifier, names: Sequence[str]) -> dict[str, Tally]:
             judged.probabilities[places],
             judged.sets[places],
             judged.familiarity[places],
-            [judged.judgements[i] for i in places],
+            judged.judgements[places],
         )
         of = [names[i] for i in places]
         found[code] = tally(classifier.vocabulary, of, [code] * len(of), own)

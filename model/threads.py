@@ -16,9 +16,21 @@ from threadpoolctl import ThreadpoolController
 X = TypeVar("X")
 
 
+_lone = False
+
+
 def cores() -> int:
     """How many processors this process may use."""
+    if _lone:
+        return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keep_to_one() -> None:
+    """Use one processor from now on: this process is one of as many as there are processors."""
+    global _lone
+    _lone = True
+    _libraries().limit(limits=1)
 
 
 def parts(items: int, least: int, most: int) -> list[range]:

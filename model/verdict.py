@@ -54,8 +54,8 @@ JUDGEMENTS = (
 
 def judge(
     reading: Reading, sets: NDArray[np.bool_], least_familiarity: float = LEAST_FAMILIARITY
-) -> list[Judgement]:
-    """The judgement of each of N names, from its looks and its conformal set (N, C).
+) -> NDArray[np.intp]:
+    """The judgements (N,) of names, as places in `JUDGEMENTS`, from looks and sets (N, C).
 
     A string that is no name is unknown, however sure the network is of it.
     """
@@ -68,4 +68,4 @@ def judge(
             np.ones(len(sets), bool),
         ]
     )
-    return [JUDGEMENTS[first] for first in holds.argmax(axis=0).tolist()]
+    return np.asarray(holds.argmax(axis=0))

@@ -22,6 +22,7 @@ from pipeline.cli_drift import drift, watch
 from pipeline.cli_key import key
 from pipeline.cli_models import Json, find, models
 from pipeline.cli_schedule import retrain, schedule
+from pipeline.cli_score import score
 from pipeline.terminal import figures, print_answer, print_json, print_pairs, print_table
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(models, name="models")
+app.command()(score)
 app.command()(key)
 app.command()(drift)
 app.command()(watch)

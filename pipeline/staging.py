@@ -28,11 +28,15 @@ def staging(parent: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Alone with this file or folder; the file is made if need be. Waits for others."""
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Alone with this file or folder; the file is made if need be.
+
+    Raises:
+        BlockingIOError: another is there, and this one is not to wait.
+    """
     descriptor = _open(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     finally:
         os.close(descriptor)

@@ -13,10 +13,13 @@ from model.artifact import Artifact
 from model.classifier import Judged
 from model.composition import composition
 from model.context import training_prior
-from model.verdict import Verdict
+from model.verdict import JUDGEMENTS, Verdict
 from service.answers import LanguageShare, MakeUp
 
 DECIMALS = 4
+
+KNOWN = np.array([judgement.verdict is not Verdict.UNKNOWN for judgement in JUDGEMENTS])
+"""For each of `JUDGEMENTS`, whether such a name counts."""
 
 
 class Slice(NamedTuple):
@@ -29,9 +32,8 @@ class Slice(NamedTuple):
     @classmethod
     def of(cls, judged: Judged, unreadable: int) -> Self:
         """Of the names that were read; those whose verdict is unknown are left out."""
-        known = [x.verdict is not Verdict.UNKNOWN for x in judged.judgements]
-        rows = judged.probabilities[np.array(known, bool)]
-        return cls(rows, len(known) - len(rows), unreadable)
+        rows = judged.probabilities[KNOWN[judged.judgements]]
+        return cls(rows, len(judged.judgements) - len(rows), unreadable)
 
 
 def made_up(

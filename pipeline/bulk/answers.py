@@ -3,20 +3,20 @@
 Shapes: N names, C languages, k languages told of each.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from model.answer import DECIMALS, members
+from model.answer import DECIMALS, descending
 from model.artifact import Language
 from model.classifier import Classifier, Judged
 from model.limits import MAX_NAME_LENGTH
-from model.text import normalise_all
+from model.text import normalise
 from model.verdict import JUDGEMENTS, Judgement
 from pipeline.bulk.faults import Fault
+from pipeline.bulk.sets import coded
 
 NONE = -1
 """Stands for an id where there is none."""
@@ -67,10 +67,7 @@ class Answers(NamedTuple):
         Raises:
             ArtifactError, ValueError: as `Classifier.judge`.
         """
-        unread = {i: Fault.TOO_LONG for i, name in enumerate(names) if len(name) > MAX_NAME_LENGTH}
-        for i, name in enumerate(normalise_all(names)):
-            if not name:
-                unread.setdefault(i, Fault.NOTHING_READABLE)
+        unread = dict(_unread(names))
         if not unread:
             judged = classifier.judge(names, coverage=coverage)
             return cls._judged(judged, classifier.languages, top_k)
@@ -83,29 +80,34 @@ class Answers(NamedTuple):
 
     @classmethod
     def _judged(cls, judged: Judged, languages: Sequence[Language], top_k: int) -> Self:
-        order = np.argsort(-judged.probabilities, axis=1, kind="stable")[:, :top_k]
-        best = np.take_along_axis(judged.probabilities, order, 1).astype(np.float64)
-        sets = map(" ".join, members(judged.sets, judged.probabilities, languages))
-        coded = pa.array(sets, pa.string()).dictionary_encode()
-        place = {judgement: i for i, judgement in enumerate(JUDGEMENTS)}
+        order = descending(judged.probabilities)
+        best = np.take_along_axis(judged.probabilities, order[:, :top_k], 1)
+        sets, texts = coded(order, judged.sets, [language.code for language in languages])
         return cls(
-            order.astype(np.int16),
-            best.round(DECIMALS).astype(np.float32),
-            np.array([place[judgement] for judgement in judged.judgements], np.int8),
-            coded.indices.to_numpy(),
-            coded.dictionary.to_pylist(),
+            order[:, :top_k].astype(np.int16),
+            best.astype(np.float64).round(DECIMALS).astype(np.float32),
+            judged.judgements.astype(np.int8),
+            sets,
+            texts,
         )
+
+
+def _unread(names: Sequence[str]) -> Iterator[tuple[int, Fault]]:
+    """The texts that no model can read, by their places, and why."""
+    for i, name in enumerate(names):
+        if len(name) > MAX_NAME_LENGTH:
+            yield i, Fault.TOO_LONG
+        elif not name.isalpha() and not normalise(name):  # to normalise all would take a tenth
+            yield i, Fault.NOTHING_READABLE
 
 
 class Pile:
     """Answers laid one upon the other."""
 
-    def __init__(self, k: int, parts: Iterable[Answers] = ()) -> None:
+    def __init__(self, k: int) -> None:
         self._room = Answers.nothing(0, k)
         self._texts: dict[str, int] = {}
         self._size = 0
-        for part in parts:
-            self.add(part)
 
     def add(self, more: Answers) -> None:
         """Answers of further texts."""

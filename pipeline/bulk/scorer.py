@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from model.classifier import Classifier
-from pipeline.bulk.answers import Answers, Pile
+from pipeline.bulk.answers import Answers
 from pipeline.bulk.columns import Columns, ScoreOptions
+from pipeline.bulk.known import Known
 from pipeline.bulk.texts import Distinct, missing, texts
 
 TOGETHER = 32_768
@@ -35,9 +36,9 @@ class Scorer:
 
     def columns(self, names: pa.Array) -> pa.Table:
         """The new columns for an array of texts; a null gets nothing but a reason."""
-        distinct = Distinct.of(names)
-        pile = Pile(self.new.top_k, map(self.read, portions(distinct.texts)))
-        return self.new.of(pile.answers, distinct.rows, missing(names))
+        known = Known(self.new.top_k)
+        rows, fresh = known.enter(Distinct.of(names))
+        return self.new.of(known.fill(map(self.read, portions(fresh))), rows, missing(names))
 
     def read(self, names: Sequence[str]) -> Answers:
         """What the model says of texts that are read together."""

@@ -41,7 +41,7 @@ class Distinct(NamedTuple):
     """The distinct texts of N rows."""
 
     texts: list[str]
-    """In order, so that those stand together that begin alike."""
+    """Each once, unless a dictionary in the input has it twice."""
     rows: NDArray[np.int32]
     """(N,) the place of each row's text; `NONE` for a null."""
 
@@ -50,27 +50,22 @@ class Distinct(NamedTuple):
         """Of N texts or nulls, or ids of texts.
 
         >>> Distinct.of(pa.array(["b", None, "a", "b"]))
-        Distinct(texts=['a', 'b'], rows=array([ 1, -1,  0,  1], dtype=int32))
+        Distinct(texts=['b', 'a'], rows=array([ 0, -1,  1,  0], dtype=int32))
         """
         coded = _coded(names)
         ids = coded.indices.fill_null(NONE).to_numpy()
-        found = coded.dictionary
-        there = np.bincount(ids[ids != NONE], minlength=len(found)).astype(bool)
-        order = pc.sort_indices(found).to_numpy()
-        order = order[there[order]]  # a dictionary may hold what no row has
-        place = np.full(len(found) + 1, NONE, np.int32)
-        place[order] = np.arange(len(order))
-        return cls(found.take(pa.array(order)).to_pylist(), place[ids])
+        # A dictionary may hold what no row has.
+        (used,) = np.bincount(ids[ids != NONE], minlength=len(coded.dictionary)).nonzero()
+        place = np.full(len(coded.dictionary) + 1, NONE, np.int32)
+        place[used] = np.arange(len(used))
+        return cls(coded.dictionary.take(pa.array(used)).to_pylist(), place[ids])
 
 
 def _coded(names: pa.Array) -> pa.DictionaryArray:
-    """Ids of distinct texts, none of which is null."""
+    """Ids of texts, none of which is null."""
     if not pa.types.is_dictionary(names.type):
         return names.dictionary_encode()
-    values = names.dictionary
-    if values.null_count or pc.count_distinct(values).as_py() < len(values):
-        return names.dictionary_decode().dictionary_encode()
-    return names
+    return names.dictionary_decode().dictionary_encode() if names.dictionary.null_count else names
 
 
 def missing(names: pa.Array) -> pa.Array:

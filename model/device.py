@@ -1,0 +1,57 @@
+"""The recurrence along a tree of prefixes on a device that torch knows, such as "cuda".
+
+Shapes: n names of a tree, H hidden.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.classifier import Classifier
+from model.prefixes import Level
+from model.states import States
+from model.vocabulary import Vocabulary
+
+Floats = NDArray[np.float32]
+
+
+class DeviceStates(States):
+    """The same answers as `States`, but for the last bits of a float32."""
+
+    def __init__(self, W: Floats, U: Floats, vocabulary: Vocabulary, *, device: str) -> None:
+        super().__init__(W, U, vocabulary)
+        self._on = torch.device(device)
+        self._W_there, self._sums_there = self._send(self._W), self._send(self._sums)
+
+    @torch.inference_mode()
+    def last(self, tree: Sequence[Level], n: int) -> Floats:
+        """h_T (n, H) of the n names of a tree."""
+        last = torch.zeros(n, self.hidden, device=self._on)
+        h = last.new_zeros(1, self.hidden)  # h_0
+        for features, parents, names, ends in (map(self._send, level) for level in tree):
+            h = torch.addmm(self._sums_there[features], h[parents], self._W_there).tanh_()
+            last[names] = h[ends]
+        return last.cpu().numpy()
+
+    def _send(self, array: NDArray[Any]) -> torch.Tensor:
+        return torch.from_numpy(array).to(self._on)
+
+
+def on_device(classifier: Classifier, device: str) -> Classifier:
+    """The same model, which computes its states there.
+
+    Raises:
+        ValueError: torch has no such device here.
+    """
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+        first = str(error).splitlines()[0]
+        raise ValueError(f"device is {device!r}: {first}; expected 'cpu'") from error
+    return Classifier(
+        classifier.artifact, classifier.evidence, partial(DeviceStates, device=device)
+    )

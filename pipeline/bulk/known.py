@@ -1,0 +1,47 @@
+"""Answers that are kept while a job runs, so that a name that comes again is not read again.
+
+Shapes: N rows.
+"""
+
+from collections.abc import Iterable
+from itertools import count, repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.bulk.answers import NONE, Answers, Pile
+from pipeline.bulk.texts import Distinct
+
+MOST = 1_000_000
+"""Names that are kept, some 200 bytes each; with the next part all of them are forgotten."""
+
+
+class Known:
+    """Names in the order in which they came, and their answers, which may come later."""
+
+    def __init__(self, k: int) -> None:
+        self._place: dict[str, int] = {}
+        self._entered = 0
+        self._pile = Pile(k)
+
+    @property
+    def full(self) -> bool:
+        """Whether to begin anew."""
+        return self._entered >= MOST
+
+    def enter(self, names: Distinct) -> tuple[NDArray[np.int32], list[str]]:
+        """The place (N,) of each row's name, and the names that are new, to be read in order."""
+        places = np.array([*map(self._place.get, names.texts, repeat(NONE)), NONE], np.int32)
+        new = (places[:-1] == NONE).nonzero()[0].tolist()
+        new.sort(key=names.texts.__getitem__)  # those stand together that begin alike
+        fresh = [names.texts[i] for i in new]
+        places[new] = np.arange(self._entered, self._entered + len(new))
+        self._place.update(zip(fresh, count(self._entered), strict=False))
+        self._entered += len(new)
+        return places[names.rows], fresh
+
+    def fill(self, answers: Iterable[Answers]) -> Answers:
+        """All answers, now that those of the names that were entered next are there."""
+        for more in answers:
+            self._pile.add(more)
+        return self._pile.answers

@@ -1,0 +1,113 @@
+"""The command `namelang score`: a file or folder of names, with the answers beside each row."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.text import Text
+
+from model.artifact import digest
+from model.limits import COVERAGE
+from pipeline.cli_models import Json, find
+from pipeline.terminal import print_json, print_pairs
+
+if TYPE_CHECKING:  # pyarrow takes a while to load
+    from pipeline.bulk.score import OnPart
+    from pipeline.bulk.tally import Tally
+
+INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+
+
+def score(
+    source: Annotated[str, typer.Argument(metavar="IN", help='File, folder, or "-".')],
+    out: Annotated[str, typer.Argument(metavar="OUT", help='File, folder ending in "/", or "-".')],
+    column: Annotated[str, typer.Option(help="Title of the column that holds the names.")],
+    top_k: Annotated[int, typer.Option(min=1, help="So many languages beside each row.")] = 3,
+    coverage: Annotated[
+        float, typer.Option(help="How often the set of languages is to hold the true one.")
+    ] = COVERAGE,
+    prefix: Annotated[str, typer.Option(help="Before the title of each new column.")] = "",
+    format: Annotated[
+        str | None, typer.Option("--from", help="csv, tsv, jsonl or parquet; else by the name.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(help="The same of OUT; else by its name, or as IN.")
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Of text that comes in.")] = "utf-8",
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    processes: Annotated[int | None, typer.Option(min=1, help="Else one a core.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with what a stopped run has done.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace OUT, once all is done.")] = False,
+    engine: Annotated[str, typer.Option(help="local, or ray for a cluster.")] = "local",
+    address: Annotated[str | None, typer.Option(help="ray: of the cluster.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A tag of the store or an artifact directory; else the promoted."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Score a column of names: languages, verdict, set and model beside each row, all rows kept.
+
+    OUT appears when all is done. Until then OUT.parts holds what is done, and --resume goes on.
+    """
+    from pipeline.bulk.columns import ScoreOptions
+    from pipeline.bulk.formats import Format
+    from pipeline.bulk.readers import Model
+    from pipeline.bulk.score import ScoreConfig
+    from pipeline.bulk.score import score as score_here
+
+    tag, directory, sha256 = find(model)
+    scored = Model(tag, directory, sha256 or digest(directory))
+    options = ScoreOptions(column=column, top_k=top_k, coverage=coverage, prefix=prefix)
+    config = ScoreConfig(
+        source=source,
+        out=out,
+        options=options,
+        format=format and Format.named(format),
+        to=to and Format.named(to),
+        encoding=encoding,
+        device=device,
+        processes=processes,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    try:
+        with _progress() as on_part:
+            tally = score_here(config, scored, on_part)
+    except KeyboardInterrupt:
+        print("namelang: stopped", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    if out == "-":
+        return
+    if as_json:
+        print_json({"model": tag, **tally.to_dict()})
+        return
+    found = [f"{n:,} {what}" for what, n in {**tally.counts["verdict"], **tally.faults}.items()]
+    print_pairs(out, {"model": tag, "rows": f"{tally.rows:,}", "of these": ", ".join(found)})
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Rows so far, and how many come in a second."""
+        return Text(f"{task.completed:,.0f} rows, {task.speed or 0:,.0f} a second")
+
+
+@contextmanager
+def _progress() -> "Iterator[OnPart]":
+    """A bar with rate and time left, on standard error and only where a person sees it."""
+    console = Console(stderr=True)
+    columns = (BarColumn(), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", start=False, total=None)
+
+        def show(tally: "Tally", expected: int | None) -> None:
+            if bar.tasks[0].started:
+                bar.update(task, completed=tally.rows)
+            else:  # what a stopped run has done says nothing of this run's rate
+                bar.reset(task, completed=tally.rows, total=expected)
+
+        yield show
