@@ -32,7 +32,8 @@ class DeviceStates(States):
         """h_T (n, H) of the n names of a tree."""
         last = torch.zeros(n, self.hidden, device=self._on)
         h = last.new_zeros(1, self.hidden)  # h_0
-        for features, parents, names, ends in (map(self._send, level) for level in tree):
+        for level in tree:
+            features, parents, names, ends = (self._send(array) for array in level)
             h = torch.addmm(self._sums_there[features], h[parents], self._W_there).tanh_()
             last[names] = h[ends]
         return last.cpu().numpy()

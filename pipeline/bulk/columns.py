@@ -18,6 +18,7 @@ from model.limits import COVERAGE, COVERAGES
 from model.verdict import Judgement, Verdict
 from pipeline.bulk.answers import NONE, OUTCOMES, Answers
 from pipeline.bulk.faults import Fault
+from pipeline.bulk.formats import check_column
 
 Rows = NDArray[np.int32]
 
@@ -74,11 +75,8 @@ class Columns:
         Raises:
             ValueError: it does; the message says which, and what can be done.
         """
-        titles, column = schema.names, self.options.column
-        if titles.count(column) != 1:
-            found = "two columns" if column in titles else "no column"
-            raise ValueError(f"{found} {column!r}; expected one of {', '.join(map(repr, titles))}")
-        if taken := [title for title in self.schema.names if title in titles]:
+        check_column(self.options.column, schema.names)
+        if taken := [title for title in self.schema.names if title in schema.names]:
             raise ValueError(
                 f"there is a column {taken[0]!r} already; expected another prefix for the new "
                 f"columns than {self.options.prefix!r}"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.bulk.formats import join, write_part
+from pipeline.bulk.files import join, write_part
 from pipeline.bulk.job import Job, Place
 from pipeline.bulk.tally import Tally
 from pipeline.staging import locked

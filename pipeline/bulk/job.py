@@ -9,7 +9,8 @@ from typing import BinaryIO, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.bulk.columns import Columns, ScoreOptions
-from pipeline.bulk.formats import Format, Part, Reading, columns_of, read_parts, row_width, rows_of
+from pipeline.bulk.files import columns_of, read_parts, row_width, rows_of
+from pipeline.bulk.formats import Format, Part, Reading
 from pipeline.bulk.scorer import TOGETHER
 
 STANDARD = Path("-")
@@ -124,8 +125,10 @@ class Job(BaseModel):
             ValueError: one lacks the names, or has a column that is to be added.
         """
         for file in self.files:
+            if file.path == STANDARD:  # what was read of it would be gone
+                continue
             try:
-                columns.check(columns_of(file.open(), file.format, self.reading))
+                columns.check(columns_of(file.path, file.format, self.reading))
             except ValueError as error:
                 raise ValueError(f"{file.path}: {error}") from error
 

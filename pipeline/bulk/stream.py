@@ -4,7 +4,8 @@ import sys
 
 import pyarrow as pa
 
-from pipeline.bulk.formats import Format, write_part
+from pipeline.bulk.files import write_part
+from pipeline.bulk.formats import Format
 from pipeline.bulk.job import Job, Place
 from pipeline.bulk.tally import Tally
 

@@ -11,12 +11,14 @@ from pipeline.bulk.faults import Fault
 
 COUNTED = ("verdict", "reason", "language_1")
 
+NONE: Mapping[str, Mapping[str, int]] = {title: {} for title in COUNTED}
+
 
 class Tally(NamedTuple):
     """Rows by what was said of them."""
 
     rows: int = 0
-    counts: Mapping[str, Mapping[str, int]] = {title: {} for title in COUNTED}
+    counts: Mapping[str, Mapping[str, int]] = NONE
     """For each of `COUNTED` the rows of each value; rows without one are not counted."""
 
     @classmethod
