@@ -15,7 +15,7 @@ from model.classifier import Classifier
 from model.conformal import Conformal
 from model.familiarity import Reading
 from model.text import normalise_all, script
-from model.verdict import LEAST_FAMILIARITY, Reason, judge
+from model.verdict import JUDGEMENTS, LEAST_FAMILIARITY, judge
 from pipeline.calibrate import Calibration, calibrate
 from pipeline.evaluate import calibration_error
 from pipeline.table import NameTable
@@ -148,10 +148,9 @@ def verdicts(classifier: Classifier, calibration: Calibration, test: NameTable) 
     codes = np.array([language.code for language in classifier.languages])
     right = codes[probabilities.argmax(axis=1)] == np.array(test.language)
     rows: list[dict[str, str | float]] = []
-    for reason in Reason:
-        of = np.array([judgement.reason == reason for judgement in judgements])
+    for place, (verdict, reason) in enumerate(JUDGEMENTS):
+        of = judgements == place
         if of.any():
-            verdict = judgements[int(of.argmax())].verdict
             share, accuracy = float(of.mean()), float(right[of].mean())
             rows.append({"verdict": verdict, "reason": reason, "share": share, "right": accuracy})
     columns = {"verdict": "", "reason": "", "share": ".1%", "right": ".1%"}

@@ -6,12 +6,13 @@ The service counts what it reads, and a model's record holds the counts of its t
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import compress
 
 import numpy as np
 
 from model.classifier import Classifier, Judged
 from model.text import normalise_all
-from model.verdict import JUDGEMENTS, LEAST_FAMILIARITY, Verdict
+from model.verdict import JUDGEMENTS, KNOWN, LEAST_FAMILIARITY
 from model.vocabulary import Vocabulary
 
 BOUNDS = (0.01, 0.02, LEAST_FAMILIARITY, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -31,10 +32,8 @@ def tally(
 
     Languages leave out the names whose verdict is unknown: the model answers nonsense too.
     """
-    verdicts = [JUDGEMENTS[judgement].verdict for judgement in judged.judgements.tolist()]
-    told = (
-        code for code, verdict in zip(best, verdicts, strict=True) if verdict is not Verdict.UNKNOWN
-    )
+    verdicts = (JUDGEMENTS[judgement].verdict for judgement in judged.judgements.tolist())
+    told = compress(best, KNOWN[judged.judgements].tolist())
     bins = (BINS[i] for i in np.searchsorted(BOUNDS, judged.familiarity).tolist())
     symbols, unlearned = count_symbols(vocabulary, names)
     return {

@@ -6,8 +6,10 @@ and while several parts are worked on, the BLAS library gets one thread for each
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import TypeVar
 
@@ -16,21 +18,25 @@ from threadpoolctl import ThreadpoolController
 X = TypeVar("X")
 
 
-_lone = False
+_alone: ContextVar[bool] = ContextVar("alone", default=False)
 
 
 def cores() -> int:
-    """How many processors this process may use."""
-    if _lone:
+    """How many processors may be used here."""
+    if _alone.get():
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def keep_to_one() -> None:
-    """Use one processor from now on: this process is one of as many as there are processors."""
-    global _lone
-    _lone = True
-    _libraries().limit(limits=1)
+@contextmanager
+def alone() -> Iterator[None]:
+    """Use one processor: others do the like beside us, or the way to sum is not to depend on it."""
+    token = _alone.set(True)
+    try:
+        with _libraries().limit(limits=1):
+            yield
+    finally:
+        _alone.reset(token)
 
 
 def parts(items: int, least: int, most: int) -> list[range]:

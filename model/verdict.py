@@ -51,6 +51,9 @@ JUDGEMENTS = (
     Judgement(Verdict.CONFIDENT, Reason.ONE_LANGUAGE),
 )
 
+KNOWN = np.array([judgement.verdict is not Verdict.UNKNOWN for judgement in JUDGEMENTS])
+"""For each of `JUDGEMENTS`, whether something is known of such a name."""
+
 
 def judge(
     reading: Reading, sets: NDArray[np.bool_], least_familiarity: float = LEAST_FAMILIARITY

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from model.artifact import Language
 from model.conformal import Conformal, groups_by_size
 from model.familiarity import Familiarity
-from model.verdict import Verdict, judge
+from model.verdict import KNOWN, judge
 from model.vocabulary import Vocabulary
 from pipeline.table import NameTable
 
@@ -62,7 +62,7 @@ def calibrate(model: ProbabilityModel, training: NameTable, validation: NameTabl
     probabilities = model.probabilities(known.name)
     conformal = Conformal.fit(probabilities, truth, groups)
     judgements = judge(familiarity.of(known.name), conformal.sets(probabilities))
-    told = np.array([judgement.verdict != Verdict.UNKNOWN for judgement in judgements], bool)
+    told = KNOWN[judgements]
     pairs = truth * C + probabilities.argmax(axis=1)
     counts = np.bincount(pairs[told], minlength=C * C).reshape(C, C)
     return Calibration(familiarity, conformal, tuple(map(tuple, counts.tolist())))

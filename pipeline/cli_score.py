@@ -39,7 +39,10 @@ def score(
     ] = None,
     encoding: Annotated[str, typer.Option(help="Of text that comes in.")] = "utf-8",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    processes: Annotated[int | None, typer.Option(min=1, help="Else one a core.")] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="That read; else one a core.")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(min=1, help="Of a part; else by their size.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with what a stopped run has done.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace OUT, once all is done.")] = False,
     engine: Annotated[str, typer.Option(help="local, or ray for a cluster.")] = "local",
@@ -72,6 +75,7 @@ def score(
         encoding=encoding,
         device=device,
         processes=processes,
+        rows=rows,
         resume=resume,
         overwrite=overwrite,
     )
@@ -79,7 +83,7 @@ def score(
         with _progress() as on_part:
             tally = score_here(config, scored, on_part)
     except KeyboardInterrupt:
-        print("namelang: stopped", file=sys.stderr)
+        print("namelang: stopped; --resume goes on", file=sys.stderr)
         sys.exit(INTERRUPTED)
     if out == "-":
         return

@@ -13,13 +13,10 @@ from model.artifact import Artifact
 from model.classifier import Judged
 from model.composition import composition
 from model.context import training_prior
-from model.verdict import JUDGEMENTS, Verdict
+from model.verdict import KNOWN
 from service.answers import LanguageShare, MakeUp
 
 DECIMALS = 4
-
-KNOWN = np.array([judgement.verdict is not Verdict.UNKNOWN for judgement in JUDGEMENTS])
-"""For each of `JUDGEMENTS`, whether such a name counts."""
 
 
 class Slice(NamedTuple):

@@ -21,7 +21,12 @@ from pipeline.bulk.sets import coded
 NONE = -1
 """Stands for an id where there is none."""
 
-OUTCOMES: tuple[Judgement | Fault, ...] = (*JUDGEMENTS, Fault.TOO_LONG, Fault.NOTHING_READABLE)
+OUTCOMES: tuple[Judgement | Fault, ...] = (
+    *JUDGEMENTS,
+    Fault.NO_NAME,
+    Fault.TOO_LONG,
+    Fault.NOTHING_READABLE,
+)
 """What a model can make of a text."""
 
 
@@ -95,7 +100,9 @@ class Answers(NamedTuple):
 def _unread(names: Sequence[str]) -> Iterator[tuple[int, Fault]]:
     """The texts that no model can read, by their places, and why."""
     for i, name in enumerate(names):
-        if len(name) > MAX_NAME_LENGTH:
+        if not name:
+            yield i, Fault.NO_NAME
+        elif len(name) > MAX_NAME_LENGTH:
             yield i, Fault.TOO_LONG
         elif not name.isalpha() and not normalise(name):  # to normalise all would take a tenth
             yield i, Fault.NOTHING_READABLE

@@ -66,7 +66,12 @@ class Folder:
         work.mkdir(parents=True, exist_ok=True)
         try:
             with locked(work, wait=False):
-                yield cls(work, out, _state(work, job), whole=whole)
+                folder = cls(work, out, _state(work, job), whole=whole)
+                try:
+                    yield folder
+                finally:
+                    if folder.state.next == Place(0, 0):  # nothing that could be gone on with
+                        shutil.rmtree(work, ignore_errors=True)
         except BlockingIOError:
             raise ValueError(f"another process is at work in {work}") from None
 

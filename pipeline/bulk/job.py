@@ -90,6 +90,7 @@ class Job(BaseModel):
         to: Format | None,
         options: ScoreOptions,
         encoding: str,
+        rows: int | None,
         model: str,
         sha256: str,
     ) -> "Job":
@@ -104,7 +105,7 @@ class Job(BaseModel):
             to=to or files[0].format,
             options=options,
             encoding=encoding,
-            rows=rows_of_a_part(files[0]),
+            rows=rows or rows_of_a_part(files[0]),
             model=model,
             sha256=sha256,
             code={

@@ -1,6 +1,7 @@
 """Parquet: every column keeps its type; new ones are written as the ids that they are."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -61,9 +62,18 @@ def write(rest: pa.Table, new: pa.Table, out: BinaryIO, format: Format, *, heade
 def join(parts: Sequence[Path], out: BinaryIO) -> None:
     """One file with the row groups of all parts."""
     with _writer(out, _open(parts[0]).schema_arrow) as writer:
-        for part in parts:
-            table = pq.read_table(part)
+        for table in _in_turn(parts):
             writer.write_table(table, row_group_size=max(1, len(table)))
+
+
+def _in_turn(parts: Sequence[Path]) -> Iterator[pa.Table]:
+    """The tables of these files, each read while the one before is used."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(pq.read_table, parts[0])
+        for part in parts[1:]:
+            table, coming = coming.result(), reader.submit(pq.read_table, part)
+            yield table
+        yield coming.result()
 
 
 def _writer(out: BinaryIO, schema: pa.Schema) -> pq.ParquetWriter:

@@ -1,20 +1,21 @@
 """Processes that read names, one for each core.
 
-A process a core is faster than a thread a core, since half of the work of reading is Python's.
+A process a core is faster than a thread a core, since some of the work of reading is Python's. Each
+reads with one thread, so that answers are the same to the last bit however many there are.
 """
 
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from model import threads
 from model.classifier import Classifier
+from model.threads import alone
 from pipeline.bulk.answers import Answers
 from pipeline.bulk.columns import ScoreOptions
 from pipeline.bulk.scorer import Scorer
@@ -43,39 +44,54 @@ class Model(NamedTuple):
         return Scorer(classifier, self.tag, options)
 
 
-class Readers:
-    """A pool of processes that have the model loaded."""
-
-    def __init__(self, pool: ProcessPoolExecutor) -> None:
-        self._pool = pool
+class Readers(Protocol):
+    """Who reads names."""
 
     def read(self, names: Sequence[str]) -> Future[Answers]:
-        """What the model says of these texts, once a process has read them."""
-        return self._pool.submit(_read, names)
+        """What the model says of these texts, once they have been read."""
 
 
 @contextmanager
-def readers(model: Model, options: ScoreOptions, device: str, count: int) -> Iterator[Readers]:
-    """So many processes. At the end, also by an error, what was not begun is not read."""
-    pool = ProcessPoolExecutor(
-        count, multiprocessing.get_context("spawn"), _begin, (model, options, device)
-    )
+def readers(load: Callable[[], Scorer], count: int) -> Iterator[Readers]:
+    """So many processes, each with a model loaded; at the end, or by an error, they stop."""
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (load,))
     try:
-        yield Readers(pool)
+        yield _Processes(pool)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-_scorer: Scorer
+class Here:
+    """This process."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+
+    def read(self, names: Sequence[str]) -> Future[Answers]:
+        """What the model says of these texts; it is there at once."""
+        future: Future[Answers] = Future()
+        with alone():
+            future.set_result(self._scorer.read(names))
+        return future
 
 
-def _begin(model: Model, options: ScoreOptions, device: str) -> None:
-    global _scorer
+class _Processes:
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self._pool = pool
+
+    def read(self, names: Sequence[str]) -> Future[Answers]:
+        return self._pool.submit(_read, names)
+
+
+_reader: Here
+
+
+def _begin(load: Callable[[], Scorer]) -> None:
+    global _reader
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     settle()
-    threads.keep_to_one()
-    _scorer = model.scorer(options, device)
+    _reader = Here(load())
 
 
 def _end_with_parent() -> None:
@@ -87,4 +103,4 @@ def _end_with_parent() -> None:
 
 
 def _read(names: Sequence[str]) -> Answers:
-    return _scorer.read(names)
+    return _reader.read(names).result()

@@ -1,7 +1,7 @@
 """A file or folder of names scored on this machine, from what is asked to what came out."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -11,12 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from model.threads import cores
 from pipeline.bulk.columns import ScoreOptions
 from pipeline.bulk.folder import Folder
-from pipeline.bulk.formats import Format
+from pipeline.bulk.formats import COMPRESSED, Format
 from pipeline.bulk.job import STANDARD, Job
 from pipeline.bulk.local import Sink, run
-from pipeline.bulk.readers import Model, readers
+from pipeline.bulk.readers import Here, Model, readers
 from pipeline.bulk.stream import Stream
 from pipeline.bulk.tally import Tally
+
+FEW = 20_000
+"""Rows that are read before other processes would have begun."""
 
 
 class OnPart(Protocol):
@@ -44,7 +47,9 @@ class ScoreConfig(BaseModel):
     """Of text that comes in; what comes out is UTF-8."""
     device: str = "cpu"
     processes: int | None = Field(None, ge=1)
-    """None: one a core."""
+    """None: one a core, or this one alone for few rows."""
+    rows: int | None = Field(None, ge=1)
+    """Of a part; None: as many as rows of their size allow."""
     resume: bool = False
     """Go on with what a stopped run has done, if there is any."""
     overwrite: bool = False
@@ -61,28 +66,35 @@ def score(
     Raises:
         ValueError: the model, the input or what is asked cannot be used; nothing was changed.
     """
-    columns = model.scorer(config.options, config.device).new  # a mistake is told before any work
+    load = partial(model.scorer, config.options, config.device)
+    scorer = load()
     job = _job(config, model)
-    job.check(columns)
+    job.check(scorer.new)  # a mistake is told before any work
+    expected = job.expected_rows()
+    few = expected is not None and expected <= FEW
+    count = config.processes or (1 if few else cores())
     with _sink(config, job) as sink:
-        tell = partial(on_part, expected=job.expected_rows())
+        tell = partial(on_part, expected=expected)
         tell(sink.tally)
-        with readers(model, config.options, config.device, config.processes or cores()) as pool:
-            run(job, columns, pool, sink, tell)
+        with readers(load, count) if count > 1 else nullcontext(Here(scorer)) as pool:
+            run(job, scorer.new, pool, sink, tell)
         sink.complete()
         return sink.tally
 
 
 def _job(config: ScoreConfig, model: Model) -> Job:
-    to = config.to
-    if to is None and (suffix := Path(config.out).suffix) and not config.out.endswith("/"):
-        to = Format.of(Path(config.out)) if suffix else None
+    to, out = config.to, Path(config.out)
+    if out.suffix.lower() in COMPRESSED:
+        raise ValueError(f"{out}: what comes out is not packed; expected {out.with_suffix('')}")
+    if to is None and out.suffix and not config.out.endswith("/"):
+        to = Format.of(out)
     return Job.of(
         Path(config.source),
         format=config.format,
         to=to,
         options=config.options,
         encoding=config.encoding,
+        rows=config.rows,
         model=model.tag,
         sha256=model.sha256,
     )
