@@ -1,161 +1,136 @@
-"""Many names at once: how much the tree of their prefixes saves, and that it changes no answer.
+"""A column of names through `namelang score`, from file to file, and the same job done otherwise.
 
-Then what threads are worth, and whether bfloat16 would be.
+Every run of ours is a process of its own, started from nothing; its memory is that of all its
+processes. Others score a part of the rows, in this process, with the model already there.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+import psutil
 
-from bench.crowd import crowd
-from bench.report import (
-    PRODUCT,
-    PRODUCT_FLOP,
-    RATE_COLUMNS,
-    Rate,
-    Row,
-    Table,
-    ceiling_note,
-    in_turns,
-)
-from bench.rounding import promoted, rounding
-from bench.scoring import (
-    HIDDEN,
-    Names,
-    calibrated,
-    prefixes,
-    random_classifier,
-    states,
-    steps,
-    unshared,
-)
-from bench.workers import Answers, memory_of, threads
+from bench import surnames
+from bench.bulk_parts import parts_of_the_work
+from bench.bulk_peers import jobs
+from bench.report import Rate, Row, Table, seconds_of
+from bench.rounding import promoted
 from model.classifier import Classifier
 from pipeline.table import NameTable
 
-CEILING = ("ceiling", PRODUCT)
-COLUMNS = (
-    dict.fromkeys(("steps", "prefixes", "states"), ".2f")
-    | dict.fromkeys(("computed", "of ceiling"), ".0%")
-    | dict.fromkeys(("MB", "peak MB"), ",.0f")
-    | {"difference": ".1e", "other top-1": ".2%"}
-)
-
-Side = tuple[str, int]
-"""What is asked, of how many names."""
+LOOK = 0.1  # seconds between two looks at memory
+RATES = {"rows/s": ",.0f", "min": ",.0f", "max": ",.0f"}
 
 
 @dataclass(frozen=True)
 class Plan:
     """How much is measured."""
 
-    sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
-    judged: int = 100_000
-    """Names whose verdicts are asked too."""
-    compared: int = 2000
-    """Names of each size that are scored without the tree."""
-    threaded: int = 100_000
-    rounded: int = 20_000
+    rows: int = 10_000_000
+    parted: int = 1_000_000
+    """Rows of which it is told where the time goes."""
+    runs: int = 3
+
+
+class Run(NamedTuple):
+    """One run of the command."""
+
+    seconds: float
+    peak: float  # bytes of all its processes, what they share counted once
 
 
 def measure(table: NameTable, plan: Plan = Plan()) -> Iterator[Table]:
-    """Sharing, threads, rounding."""
-    names = crowd(table, max(plan.sizes))
-    classifier = calibrated(random_classifier(table), table)
-    yield sharing(classifier, names, plan)
-    yield threads(classifier.artifact, shuffled(names[: plan.threaded]))
-    yield rounding(promoted(), sorted(set(table.name)), plan.rounded)
+    """Ours from file to file, where its time goes, and the others.
+
+    Raises:
+        ValueError: no model is promoted.
+    """
+    classifier = promoted()
+    if classifier is None:
+        raise ValueError("no model is promoted; `namelang train` makes one")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        columns = {"natural": surnames.natural, "distinct": surnames.distinct}
+        files = {kind: folder / f"{kind}.parquet" for kind in columns}
+        distinct: dict[str, int] = {}
+        for kind, column in columns.items():
+            names = column(table, plan.rows)
+            distinct[kind] = len(set(names))
+            surnames.write(names, files[kind])
+        yield ours(files, distinct, plan)
+        yield parts_of_the_work(classifier, files, plan.parted)
+        yield others(classifier, table, files["natural"], plan)
 
 
-def shuffled(names: Names) -> list[str]:
-    """The same in no order, so that every core gets the like."""
-    order: Sequence[int] = np.random.default_rng(1).permutation(len(names)).tolist()
-    return [names[i] for i in order]
-
-
-def sharing(classifier: Classifier, names: Names, plan: Plan) -> Table:
-    """A row for each size, and one for verdicts."""
-    asked: dict[Side, Answers] = {
-        ("probabilities", N): Classifier.probabilities for N in plan.sizes
-    }
-    asked["verdicts", plan.judged] = Classifier.judge
-    batches = {N: shuffled(names[:N]) for _, N in asked}
-    square = np.random.default_rng(0).random((PRODUCT, PRODUCT), np.float32)
-    works: dict[Side, Callable[[], object]] = {
-        (what, N): partial(answers, classifier, batches[N]) for (what, N), answers in asked.items()
-    }
-    seconds = in_turns(works | {CEILING: lambda: square @ square})
-    ceiling = Rate.of(PRODUCT_FLOP, seconds.pop(CEILING))
+def ours(files: Mapping[str, Path], distinct: Mapping[str, int], plan: Plan) -> Table:
+    """Rows a second by what the names are like and what comes out."""
+    cases = [("natural", "a folder"), ("natural", "one file"), ("distinct", "a folder")]
+    runs = [{case: run(files[case[0]], case[1]) for case in cases} for _ in range(plan.runs)]
     rows: list[Row] = []
-    for (what, N), runs in seconds.items():
-        cells = costs(classifier, asked[what, N], batches[N], Rate.of(N, runs), ceiling)
-        if what == "probabilities":
-            cells |= difference(classifier, batches[N], plan.compared)
-        rows.append({"answers": what, "names": N, **cells})
+    for kind, out in cases:
+        took = [each[kind, out] for each in runs]
+        rate = Rate.of(plan.rows, [one.seconds for one in took])
+        peak = max(one.peak for one in took) / 1e6
+        figures = dict(zip(RATES, rate, strict=True))
+        row: Row = {
+            "names": kind,
+            "distinct": distinct[kind],
+            "OUT": out,
+            **figures,
+            "peak MB": peak,
+        }
+        rows.append(row)
     return Table(
-        f"Bulk, H = {HIDDEN}: names that share a prefix share its state",
-        {"answers": "", "names": ",d"} | RATE_COLUMNS | COLUMNS,
+        f"namelang score, Parquet to Parquet, {plan.rows:,} rows of three columns",
+        {"names": "", "distinct": ",d", "OUT": ""} | RATES | {"peak MB": ",.0f"},
         rows,
-        note(classifier, plan, ceiling),
+        "from the start of the command to its end; three languages, verdict, set beside each row",
     )
 
 
-def costs(
-    classifier: Classifier, answers: Answers, names: Names, rate: Rate, ceiling: Rate
-) -> dict[str, float]:
-    """What it takes to answer these names."""
-    counts = counted(classifier, names)
-    memory = memory_of(answers, classifier.artifact, names)
-    flop = 2 * HIDDEN**2 * counts["steps"]
-    return {
-        **rate.cells(),
-        **counts,
-        "of ceiling": rate.median * flop / ceiling.median,
-        "MB": memory.before / 1e6,
-        "peak MB": memory.peak / 1e6,
-    }
+def run(source: Path, out: str) -> Run:
+    """Score a file as people do."""
+    target = source.with_name("out" if out == "a folder" else "out.parquet")
+    line = [sys.executable, "-m", "pipeline.cli", "score", str(source)]
+    line += [f"{target}/" if out == "a folder" else str(target), "--column", "surname"]
+    start, peak = time.perf_counter(), 0.0
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            peak = max(peak, memory(psutil.Process(process.pid)))
+            time.sleep(LOOK)
+    seconds = time.perf_counter() - start
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(line)} ended with {process.returncode}")
+    shutil.rmtree(target) if target.is_dir() else target.unlink()
+    return Run(seconds, peak)
 
 
-def counted(classifier: Classifier, names: Names) -> dict[str, float]:
-    """Steps of a name, how many states are computed for it, and how many it takes at least."""
-    words, N = classifier.vocabulary, len(names)
-    read, computed = steps(words, names), states(words, names)
-    return {
-        "steps": read / N,
-        "prefixes": prefixes(words, names) / N,
-        "states": computed / N,
-        "computed": computed / read,
-    }
+def memory(process: psutil.Process) -> float:
+    """Bytes of a process and its children; of a page that n of them share each has an n-th."""
+    total = 0.0
+    try:
+        for one in (process, *process.children(recursive=True)):
+            total += one.memory_full_info().pss
+    except psutil.Error:  # it has just ended
+        pass
+    return total
 
 
-def difference(classifier: Classifier, names: Names, sample: int) -> dict[str, float]:
-    """Of answers that were given together, to those that some of the names get without a tree."""
-    some = range(0, len(names), max(1, len(names) // sample))[:sample]
-    together = classifier.probabilities(names)[some]
-    return compared(together, unshared(classifier.artifact, [names[i] for i in some]))
-
-
-def compared(ours: NDArray[np.float32], true: NDArray[np.float64]) -> dict[str, float]:
-    """The largest difference of probabilities (N, C), and the share of other first places."""
-    return {
-        "difference": float(np.abs(ours - true).max()),
-        "other top-1": float((ours.argmax(axis=1) != true.argmax(axis=1)).mean()),
-    }
-
-
-def note(classifier: Classifier, plan: Plan, ceiling: Rate) -> str:
-    """What the columns mean."""
-    F = len(classifier.vocabulary)
-    return "\n".join(
-        [
-            "Distinct names: those of the data, then spliced ones. Of one name: its steps,",
-            "distinct prefixes of all names, states computed, which parts and chunks make more",
-            ceiling_note("numpy", "2 H²", ceiling) + ";",
-            "without sharing, no more than 100% can be had",
-            f"MB: of a process with a model of F = {F} and the names, before it answers them",
-            f"difference, other top-1: of {plan.compared} of them, to float64 without a tree",
-        ]
+def others(classifier: Classifier, table: NameTable, source: Path, plan: Plan) -> Table:
+    """Rows a second of the same job, done as people would."""
+    rows: list[Row] = []
+    for who, (job, size) in jobs(classifier, table, source).items():
+        rate = Rate.of(size, [seconds_of(job) for _ in range(plan.runs)])
+        rows.append({"who": who, "of rows": size, **dict(zip(RATES, rate, strict=True))})
+    return Table(
+        "The same job otherwise: Parquet in, one language and its probability beside each row",
+        {"who": "", "of rows": ",d"} | RATES,
+        rows,
+        "the first rows of the natural column; no time to start and to load a model in it",
     )

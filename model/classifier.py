@@ -58,7 +58,7 @@ class Classifier:
         self.evidence = evidence
         self.languages: tuple[Language, ...] = artifact.languages
         self.vocabulary = artifact.vocabulary
-        self._states = states(artifact.W, artifact.U, artifact.vocabulary)
+        self.states = states(artifact.W, artifact.U, artifact.vocabulary)
         self._V = np.ascontiguousarray(artifact.V.T / artifact.temperature, np.float32)  # (H, C)
 
     @classmethod
@@ -77,7 +77,7 @@ class Classifier:
 
     def embed(self, names: Sequence[str]) -> Floats:
         """h_T (N, H) of each name, in the order given."""
-        h = np.empty((len(names), self._states.hidden), np.float32)
+        h = np.empty((len(names), self.states.hidden), np.float32)
 
         def keep(rows: Places, tree: Sequence[Level], states: Floats) -> None:
             h[rows] = states
@@ -240,7 +240,7 @@ class Classifier:
             for places, tree in trees(
                 self.vocabulary, normalise_all(names[part.start : part.stop])
             ):
-                visit(part.start + places, tree, self._states.last(tree, len(places)))
+                visit(part.start + places, tree, self.states.last(tree, len(places)))
 
         side_by_side(read, parts(len(names), LEAST_PART, MOST_PART))
 

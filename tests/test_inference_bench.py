@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_up import table_of
 
-from bench import bulk, inference, report
+from bench import inference, report, sharing
 from bench.contenders import contenders
 from bench.crowd import crowd, random_strings
 from bench.rounding import changed, promoted, rounding, to_bfloat16
@@ -17,7 +17,7 @@ from pipeline.table import NameTable
 NAMED = inference.Plan(
     batches=(1, 16, 64), most_calls=3, most_names=64, records=60, single_calls=10
 )
-MANY = bulk.Plan(sizes=(50, 300), judged=80, compared=20, threaded=60, rounded=30)
+MANY = sharing.Plan(sizes=(50, 300), judged=80, compared=20, threaded=60, rounded=30)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def many(table: NameTable, tmp_path_factory: pytest.TempPathFactory) -> list[rep
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "RUNS", 1)
         patch.setenv("BENTOML_HOME", str(tmp_path_factory.mktemp("empty")))
-        return list(bulk.measure(table, MANY))
+        return list(sharing.measure(table, MANY))
 
 
 def in_order(row: report.Row) -> bool:

@@ -4,7 +4,7 @@ Shapes: N rows.
 """
 
 from collections.abc import Iterable
-from itertools import count, repeat
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +31,12 @@ class Known:
 
     def enter(self, names: Distinct) -> tuple[NDArray[np.int32], list[str]]:
         """The place (N,) of each row's name, and the names that are new, to be read in order."""
-        places = np.array([*map(self._place.get, names.texts, repeat(NONE)), NONE], np.int32)
-        new = (places[:-1] == NONE).nonzero()[0].tolist()
-        new.sort(key=names.texts.__getitem__)  # those stand together that begin alike
-        fresh = [names.texts[i] for i in new]
-        places[new] = np.arange(self._entered, self._entered + len(new))
-        self._place.update(zip(fresh, count(self._entered), strict=False))
-        self._entered += len(new)
+        place = self._place
+        # Those stand together that begin alike.
+        fresh = sorted(text for text in names.texts if text not in place)
+        place.update(zip(fresh, count(self._entered), strict=False))
+        self._entered += len(fresh)
+        places = np.array([*map(place.__getitem__, names.texts), NONE], np.int32)
         return places[names.rows], fresh
 
     def fill(self, answers: Iterable[Answers]) -> Answers:

@@ -19,8 +19,14 @@ def recut(tables: Iterable[pa.Table], rows: int, first: int = 0) -> Iterator[pa.
             together = pa.concat_tables(waiting)
             for start in range(0, here - rows + 1, rows):
                 if number >= first:
-                    yield together.slice(start, rows).combine_chunks()
+                    yield _whole(together.slice(start, rows))
                 number += 1
             waiting, here = [together.slice(here - here % rows)], here % rows
     if waiting and (here or not number) and number >= first:
-        yield pa.concat_tables(waiting).combine_chunks()
+        yield _whole(pa.concat_tables(waiting))
+
+
+def _whole(table: pa.Table) -> pa.Table:
+    """The same table, each column in one piece."""
+    pieces = max((column.num_chunks for column in table.columns), default=0)
+    return table.combine_chunks() if pieces > 1 else table

@@ -19,7 +19,7 @@ class Scorer:
 
     def __init__(self, classifier: Classifier, tag: str, options: ScoreOptions) -> None:
         self.new = Columns(classifier.languages, tag, options)
-        self._classifier = classifier
+        self.classifier = classifier
 
     def score(self, table: pa.Table) -> pa.Table:
         """The table with the new columns at its end; each distinct name is read once.
@@ -42,7 +42,7 @@ class Scorer:
 
     def read(self, names: Sequence[str]) -> Answers:
         """What the model says of texts that are read together."""
-        return Answers.of(self._classifier, names, self.new.top_k, self.new.options.coverage)
+        return Answers.of(self.classifier, names, self.new.top_k, self.new.options.coverage)
 
 
 def portions(names: Sequence[str]) -> Iterator[Sequence[str]]:

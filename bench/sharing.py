@@ -1,0 +1,161 @@
+"""Many names at once: how much the tree of their prefixes saves, and that it changes no answer.
+
+Then what threads are worth, and whether bfloat16 would be.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.crowd import crowd
+from bench.report import (
+    PRODUCT,
+    PRODUCT_FLOP,
+    RATE_COLUMNS,
+    Rate,
+    Row,
+    Table,
+    ceiling_note,
+    in_turns,
+)
+from bench.rounding import promoted, rounding
+from bench.scoring import (
+    HIDDEN,
+    Names,
+    calibrated,
+    prefixes,
+    random_classifier,
+    states,
+    steps,
+    unshared,
+)
+from bench.workers import Answers, memory_of, threads
+from model.classifier import Classifier
+from pipeline.table import NameTable
+
+CEILING = ("ceiling", PRODUCT)
+COLUMNS = (
+    dict.fromkeys(("steps", "prefixes", "states"), ".2f")
+    | dict.fromkeys(("computed", "of ceiling"), ".0%")
+    | dict.fromkeys(("MB", "peak MB"), ",.0f")
+    | {"difference": ".1e", "other top-1": ".2%"}
+)
+
+Side = tuple[str, int]
+"""What is asked, of how many names."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured."""
+
+    sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    judged: int = 100_000
+    """Names whose verdicts are asked too."""
+    compared: int = 2000
+    """Names of each size that are scored without the tree."""
+    threaded: int = 100_000
+    rounded: int = 20_000
+
+
+def measure(table: NameTable, plan: Plan = Plan()) -> Iterator[Table]:
+    """Sharing, threads, rounding."""
+    names = crowd(table, max(plan.sizes))
+    classifier = calibrated(random_classifier(table), table)
+    yield sharing(classifier, names, plan)
+    yield threads(classifier.artifact, shuffled(names[: plan.threaded]))
+    yield rounding(promoted(), sorted(set(table.name)), plan.rounded)
+
+
+def shuffled(names: Names) -> list[str]:
+    """The same in no order, so that every core gets the like."""
+    order: Sequence[int] = np.random.default_rng(1).permutation(len(names)).tolist()
+    return [names[i] for i in order]
+
+
+def sharing(classifier: Classifier, names: Names, plan: Plan) -> Table:
+    """A row for each size, and one for verdicts."""
+    asked: dict[Side, Answers] = {
+        ("probabilities", N): Classifier.probabilities for N in plan.sizes
+    }
+    asked["verdicts", plan.judged] = Classifier.judge
+    batches = {N: shuffled(names[:N]) for _, N in asked}
+    square = np.random.default_rng(0).random((PRODUCT, PRODUCT), np.float32)
+    works: dict[Side, Callable[[], object]] = {
+        (what, N): partial(answers, classifier, batches[N]) for (what, N), answers in asked.items()
+    }
+    seconds = in_turns(works | {CEILING: lambda: square @ square})
+    ceiling = Rate.of(PRODUCT_FLOP, seconds.pop(CEILING))
+    rows: list[Row] = []
+    for (what, N), runs in seconds.items():
+        cells = costs(classifier, asked[what, N], batches[N], Rate.of(N, runs), ceiling)
+        if what == "probabilities":
+            cells |= difference(classifier, batches[N], plan.compared)
+        rows.append({"answers": what, "names": N, **cells})
+    return Table(
+        f"Bulk, H = {HIDDEN}: names that share a prefix share its state",
+        {"answers": "", "names": ",d"} | RATE_COLUMNS | COLUMNS,
+        rows,
+        note(classifier, plan, ceiling),
+    )
+
+
+def costs(
+    classifier: Classifier, answers: Answers, names: Names, rate: Rate, ceiling: Rate
+) -> dict[str, float]:
+    """What it takes to answer these names."""
+    counts = counted(classifier, names)
+    memory = memory_of(answers, classifier.artifact, names)
+    flop = 2 * HIDDEN**2 * counts["steps"]
+    return {
+        **rate.cells(),
+        **counts,
+        "of ceiling": rate.median * flop / ceiling.median,
+        "MB": memory.before / 1e6,
+        "peak MB": memory.peak / 1e6,
+    }
+
+
+def counted(classifier: Classifier, names: Names) -> dict[str, float]:
+    """Steps of a name, how many states are computed for it, and how many it takes at least."""
+    words, N = classifier.vocabulary, len(names)
+    read, computed = steps(words, names), states(words, names)
+    return {
+        "steps": read / N,
+        "prefixes": prefixes(words, names) / N,
+        "states": computed / N,
+        "computed": computed / read,
+    }
+
+
+def difference(classifier: Classifier, names: Names, sample: int) -> dict[str, float]:
+    """Of answers that were given together, to those that some of the names get without a tree."""
+    some = range(0, len(names), max(1, len(names) // sample))[:sample]
+    together = classifier.probabilities(names)[some]
+    return compared(together, unshared(classifier.artifact, [names[i] for i in some]))
+
+
+def compared(ours: NDArray[np.float32], true: NDArray[np.float64]) -> dict[str, float]:
+    """The largest difference of probabilities (N, C), and the share of other first places."""
+    return {
+        "difference": float(np.abs(ours - true).max()),
+        "other top-1": float((ours.argmax(axis=1) != true.argmax(axis=1)).mean()),
+    }
+
+
+def note(classifier: Classifier, plan: Plan, ceiling: Rate) -> str:
+    """What the columns mean."""
+    F = len(classifier.vocabulary)
+    return "\n".join(
+        [
+            "Distinct names: those of the data, then spliced ones. Of one name: its steps,",
+            "distinct prefixes of all names, states computed, which parts and chunks make more",
+            ceiling_note("numpy", "2 H²", ceiling) + ";",
+            "without sharing, no more than 100% can be had",
+            f"MB: of a process with a model of F = {F} and the names, before it answers them",
+            f"difference, other top-1: of {plan.compared} of them, to float64 without a tree",
+        ]
+    )
