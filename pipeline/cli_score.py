@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
-from model.artifact import digest
 from model.limits import COVERAGE
-from pipeline.cli_models import Json, find
+from pipeline.cli_models import Json
 from pipeline.terminal import print_json, print_pairs
 
 if TYPE_CHECKING:  # pyarrow takes a while to load
@@ -63,8 +62,7 @@ def score(
     from pipeline.bulk.score import ScoreConfig
     from pipeline.bulk.score import score as score_here
 
-    tag, directory, sha256 = find(model)
-    scored = Model(tag, directory, sha256 or digest(directory))
+    scored = Model.found(model)
     options = ScoreOptions(column=column, top_k=top_k, coverage=coverage, prefix=prefix)
     config = ScoreConfig(
         source=source,
@@ -88,10 +86,10 @@ def score(
     if out == "-":
         return
     if as_json:
-        print_json({"model": tag, **tally.to_dict()})
+        print_json({"model": scored.tag, **tally.to_dict()})
         return
     found = [f"{n:,} {what}" for what, n in {**tally.counts["verdict"], **tally.faults}.items()]
-    print_pairs(out, {"model": tag, "rows": f"{tally.rows:,}", "of these": ", ".join(found)})
+    print_pairs(out, {"model": scored.tag, "rows": f"{tally.rows:,}", "of these": ", ".join(found)})
 
 
 class _Rate(ProgressColumn):

@@ -13,8 +13,11 @@ from prefect.testing.utilities import prefect_test_harness
 from model.artifact import load
 from model.classifier import Classifier
 from pipeline import store
+from pipeline.bulk.columns import ScoreOptions
+from pipeline.bulk.score import ScoreConfig
 from pipeline.config import Config
 from pipeline.flows import Outcome, quiet_prefect, training
+from pipeline.score_flow import scoring
 from pipeline.sources.builtin import BuiltinSource
 from pipeline.sources.protocol import DataError
 from pipeline.textfile import FAILED, SUCCEEDED, TRAINING
@@ -178,3 +181,18 @@ def test_names_never_reach_the_logs(names: Path, caplog: pytest.LogCaptureFixtur
         run(configuration(marked, epochs=1))
     assert "epoch" in caplog.text
     assert "zyxwvut" not in caplog.text.casefold()
+
+
+def test_scoring_leaves_a_report_without_names(first: Outcome, tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("surname\nKowalski\nNowak\n\nTanaka\n", "utf-8")
+    asked = ScoreConfig(
+        source=str(tmp_path / "names.csv"),
+        out=str(tmp_path / "out.csv"),
+        options=ScoreOptions(column="surname"),
+    )
+    assert scoring(asked, model=first.model) == 4
+    report = artifacts()["score-report"]
+    assert f"**4 rows** by {first.model}" in report
+    assert "| no_name | 1 | 25.0% |" in report
+    assert not any(name in report for name in ("Kowalski", "Nowak", "Tanaka"))
+    assert len((tmp_path / "out.csv").read_text("utf-8").splitlines()) == 5

@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
+from model.artifact import digest
 from model.classifier import Classifier
 from model.threads import alone
 from pipeline.bulk.answers import Answers
 from pipeline.bulk.columns import ScoreOptions
 from pipeline.bulk.scorer import Scorer
+from pipeline.cli_models import find
 from pipeline.process import settle
 
 
@@ -28,6 +30,16 @@ class Model(NamedTuple):
     tag: str
     directory: Path
     sha256: str
+
+    @classmethod
+    def found(cls, model: str | None) -> Self:
+        """The model of this tag or directory; None: the one that is promoted.
+
+        Raises:
+            ValueError: there is none.
+        """
+        tag, directory, sha256 = find(model)
+        return cls(tag, directory, sha256 or digest(directory))
 
     def scorer(self, options: ScoreOptions, device: str) -> Scorer:
         """The model, loaded and verified.
