@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from prefect.settings import PREFECT_API_URL
 from prefect.testing.utilities import prefect_test_harness
 
@@ -181,6 +182,13 @@ def test_names_never_reach_the_logs(names: Path, caplog: pytest.LogCaptureFixtur
         run(configuration(marked, epochs=1))
     assert "epoch" in caplog.text
     assert "zyxwvut" not in caplog.text.casefold()
+
+
+def test_what_prefect_yaml_scores_can_be_asked_for() -> None:
+    deployments = yaml.safe_load(Path("prefect.yaml").read_text("utf-8"))["deployments"]
+    [scored] = [each for each in deployments if each["name"] == "namelang-score"]
+    assert scored["entrypoint"] == f"pipeline/score_flow.py:{scoring.fn.__name__}"
+    ScoreConfig.model_validate(scored["parameters"]["config"])
 
 
 def test_scoring_leaves_a_report_without_names(first: Outcome, tmp_path: Path) -> None:

@@ -246,7 +246,7 @@ def test_a_worker_runs_what_prefect_yaml_deploys(at: Place) -> None:
     at.prefect.command("prefect", *pool)
     given = json.dumps({"config": config.model_dump(mode="json")})
     # With fastapi 0.154 Prefect 3.8.8 deploys, and then fails to ask for the pool's workers.
-    deploy = ["prefect", "--no-prompt", "deploy", "--all", "--params", given]
+    deploy = ["prefect", "--no-prompt", "deploy", "--name", "namelang-worker", "--params", given]
     assert "successfully created" in at.prefect.command(*deploy, ends_well=False)
     with at.prefect.process("prefect", "worker", "start", "--pool", "namelang", log="worker.log"):
         at.start("namelang-worker", reason="worker")

@@ -2,10 +2,12 @@
 
 import json
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -289,6 +291,23 @@ def test_a_job_that_is_killed_goes_on_and_leaves_the_same_bytes(
     assert process.communicate(timeout=120)[1] == b""
     assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert not parts.exists()
+
+
+@pytest.mark.parametrize("room", [4_000, 60_000], ids=["for no part", "for parts alone"])
+def test_what_finds_no_room_goes_on_when_there_is_some(
+    room: int, model: Model, tmp_path: Path
+) -> None:
+    source, out = written(tmp_path / "names.parquet", 2_000), tmp_path / "out.csv"
+    line = (source, out, "--model", model.directory, "--rows", 200, "--resume")
+    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (room, room))
+    process = namelang(*line, preexec_fn=limit)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, b"File too large" in err) == (1, True)
+    assert not out.exists()
+    assert namelang(*line).communicate(timeout=60)[1] == b""
+    tagged = model._replace(tag=str(model.directory))
+    score(config(source, tmp_path / "whole.csv", rows=200), tagged)
+    assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 def read(path: Path) -> bytes:
