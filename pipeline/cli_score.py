@@ -15,7 +15,8 @@ from pipeline.cli_models import Json
 from pipeline.terminal import print_json, print_pairs
 
 if TYPE_CHECKING:  # pyarrow takes a while to load
-    from pipeline.bulk.score import OnPart
+    from pipeline.bulk.readers import Model
+    from pipeline.bulk.score import OnPart, ScoreConfig
     from pipeline.bulk.tally import Tally
 
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
@@ -77,6 +78,11 @@ def score(
         resume=resume,
         overwrite=overwrite,
     )
+    if engine == "ray":
+        _score_on_ray(config, scored, address, as_json)
+        return
+    if engine != "local" or address:
+        raise ValueError(f"engine is {engine!r}; expected local, or ray with or without --address")
     try:
         with _progress() as on_part:
             tally = score_here(config, scored, on_part)
@@ -90,6 +96,38 @@ def score(
         return
     found = [f"{n:,} {what}" for what, n in {**tally.counts["verdict"], **tally.faults}.items()]
     print_pairs(out, {"model": scored.tag, "rows": f"{tally.rows:,}", "of these": ", ".join(found)})
+
+
+def _score_on_ray(
+    config: "ScoreConfig", model: "Model", address: str | None, as_json: bool
+) -> None:
+    from pipeline.bulk.cluster import score_on_ray
+
+    asked = {
+        "--from": config.format,
+        "--to": config.to,
+        "--rows": config.rows,
+        "--resume": config.resume,
+        "--device": config.device != "cpu",
+    }
+    if given := [option for option, value in asked.items() if value]:
+        raise ValueError(
+            f"the engine ray has no {', '.join(given)}: it reads and writes Parquet, "
+            "and goes on by itself when a node dies"
+        )
+    rows = score_on_ray(
+        config.source,
+        config.out,
+        model,
+        config.options,
+        address=address,
+        actors=config.processes,
+        overwrite=config.overwrite,
+    )
+    if as_json:
+        print_json({"model": model.tag, "rows": rows})
+    else:
+        print_pairs(config.out, {"model": model.tag, "rows": f"{rows:,}"})
 
 
 class _Rate(ProgressColumn):

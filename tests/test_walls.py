@@ -38,6 +38,7 @@ DOORS = {
         "pipeline/serving.py",
     },
     "bentoml": {"pipeline/store.py", "service/app.py"},
+    "ray": {"pipeline/bulk/cluster.py"},
     "_bentoml_sdk": {"service/host.py"},
 }
 MODEL_MAY = {"numpy", "torch", "triton", "safetensors", "threadpoolctl", "model"}
