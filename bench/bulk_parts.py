@@ -11,10 +11,10 @@ from bench.scoring import encoded
 from model.classifier import Classifier
 from model.threads import alone
 from pipeline.bulk.columns import ScoreOptions
-from pipeline.bulk.files import read_parts, write_part
-from pipeline.bulk.formats import Format, Part, Reading
+from pipeline.bulk.formats import read_parts, write_part
 from pipeline.bulk.job import ROWS
 from pipeline.bulk.known import Known
+from pipeline.bulk.parts import Format, Part, Reading
 from pipeline.bulk.scorer import Scorer, portions
 from pipeline.bulk.texts import Distinct
 

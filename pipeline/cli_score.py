@@ -58,7 +58,7 @@ def score(
     OUT appears when all is done. Until then OUT.parts holds what is done, and --resume goes on.
     """
     from pipeline.bulk.columns import ScoreOptions
-    from pipeline.bulk.formats import Format
+    from pipeline.bulk.parts import Format
     from pipeline.bulk.readers import Model
     from pipeline.bulk.score import ScoreConfig
     from pipeline.bulk.score import score as score_here

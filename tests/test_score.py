@@ -21,7 +21,7 @@ from model.artifact import digest
 from model.classifier import Classifier
 from pipeline.bulk import known
 from pipeline.bulk.columns import ScoreOptions
-from pipeline.bulk.formats import Format
+from pipeline.bulk.parts import Format
 from pipeline.bulk.readers import Model
 from pipeline.bulk.score import ScoreConfig, score
 from pipeline.bulk.tally import Tally
@@ -132,6 +132,16 @@ def test_every_format_holds_the_same(via: Format, to: Format, model: Model, tmp_
             )
 
 
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_text_is_packed_and_unpacked_by_its_name(suffix: str, model: Model, tmp_path: Path) -> None:
+    source = written(tmp_path / "names.parquet", 120)
+    between, out = tmp_path / f"between.csv.{suffix}", tmp_path / "out.csv"
+    score(config(source, between, options=ScoreOptions(column="surname", prefix="a_")), model)
+    score(config(between, out, options=ScoreOptions(column="surname", prefix="b_")), model)
+    first = out.read_text("utf-8").splitlines()[1].split(",")
+    assert first[3:13] == first[13:]
+
+
 def test_a_folder_comes_out_as_it_went_in(model: Model, tmp_path: Path) -> None:
     for country, rows in (("DE", 120), ("PL", 30)):
         written(tmp_path / "in" / f"country={country}" / "names.parquet", rows)
@@ -214,13 +224,13 @@ def test_nothing_is_replaced_unless_it_is_asked_for(model: Model, tmp_path: Path
         ({"options": ScoreOptions(column="name")}, "no column 'name'; expected one of 'id', 'su"),
         ({"options": ScoreOptions(column="id")}, "column 'id' is of type int64; expected text"),
         ({"source": "none.csv"}, "none.csv is no file or folder"),
-        ({"source": "empty.csv"}, "empty.csv: it is empty; expected a row of titles"),
-        ({"source": "torn.parquet"}, "torn.parquet: it is no whole Parquet file"),
-        ({"source": "twice.csv"}, "two columns 'surname'; expected one of 'surname', 'surname'"),
+        ({"source": "empty.csv"}, "empty.csv: the input is empty; expected a row of titles"),
+        ({"source": "torn.parquet"}, "torn.parquet is no Parquet file"),
+        ({"source": "twice.csv"}, "2 columns 'surname'; expected one of 'surname', 'surname'"),
         ({"source": "taken.csv"}, "there is a column 'set' already; expected another prefix"),
         ({"source": "taken.csv", "encoding": "utf-9"}, "encoding 'utf-9' is unknown; expected"),
-        ({"out": "out.xls"}, "'out.xls' does not tell the format; expected it to end in .csv"),
-        ({"out": "out.csv.gz"}, "what comes out is not packed; expected .*out.csv"),
+        ({"out": "out.xls"}, "'out.xls' ends in '.xls'; expected .csv, .tsv"),
+        ({"out": "out.parquet.gz"}, "'out.parquet.gz' ends in '.gz'; expected .csv"),
         ({"device": "cuda"}, "device is 'cuda': .*; expected 'cpu'"),
     ],
 )

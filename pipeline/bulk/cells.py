@@ -1,124 +1,96 @@
-"""Columns of cells as text, as JSON and as names.
+"""Values of any type as text, and as JSON.
 
-Shapes: N rows.
+Shapes: n rows.
 """
 
-from collections.abc import Callable
-from typing import Any, BinaryIO, TypeAlias
+import base64
 
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.types as pt
 
-from pipeline.bulk.faults import Fault
+from pipeline.bulk.lines import Cells, escaped, joined
+from pipeline.bulk.named import readable
 
-Array: TypeAlias = pa.Array | pa.ChunkedArray
-BYTES = pa.large_binary()
-
-
-def joined(columns: list[Array], between: bytes) -> Array:
-    """(N,) the cells of each row, one after the other; a null is nothing."""
-    return pc.binary_join_element_wise(
-        *columns, pa.scalar(between, BYTES), null_handling="replace", null_replacement=b""
-    )
+_SPECIAL = bytes(range(32)) + b'"\\'
+_NULL = pa.scalar(None, pa.binary())
 
 
-def write_lines(lines: pa.Array, out: BinaryIO) -> None:
-    """Lines (N,) of bytes, none of which is null, each with its end."""
-    ended = joined([lines, pa.scalar(b"", BYTES)], b"\n")
-    _, ends, values = ended.buffers()
-    size = np.frombuffer(ends, np.int64)[len(ended)]
-    out.write(memoryview(values)[:size] if size else b"")
+def texts(values: pa.Array) -> pa.Array:
+    """Each value (n,) as text; a null stays one.
+
+    An instant is in ISO 8601, and in UTC where it has a time zone; bytes are in base 64, what is
+    nested is JSON, and a length of time is the number of its units.
+    """
+    kind = values.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return texts(values.storage)
+    if pt.is_dictionary(kind):
+        return texts(values.dictionary_decode())
+    if pt.is_nested(kind):
+        return json(values)
+    if pt.is_timestamp(kind):
+        instants = values.cast(pa.timestamp(kind.unit, kind.tz and "UTC")).cast(pa.string())
+        return pc.replace_substring(instants, " ", "T", max_replacements=1)
+    if pt.is_binary(kind) or pt.is_large_binary(kind) or pt.is_fixed_size_binary(kind):
+        coded = [None if v is None else base64.b64encode(v) for v in values.to_pylist()]
+        return pa.array(coded, pa.binary())
+    return (values.cast(pa.int64()) if pt.is_duration(kind) else values).cast(pa.string())
 
 
-def name_cells(column: Array) -> tuple[pa.Array, pa.Array]:
-    """(N,) the names in a column of bytes, and (N,) what is wrong with the others."""
-    cells = whole(column)
-    empty = pc.equal(pc.binary_length(cells), 0)
-    none = pa.scalar(None, pa.string())
-    faults = pc.if_else(empty, Fault.NO_NAME.value, none)
-    try:
-        names = cells.cast(pa.large_string())
-    except pa.ArrowInvalid:
-        names = pa.array([_utf8(cell) for cell in cells.to_pylist()], pa.large_string())
-        faults = pc.if_else(pc.is_null(names), Fault.NOT_UTF8.value, faults)
-    return pc.if_else(empty, none.cast(pa.large_string()), names), faults
+def json(values: pa.Array) -> pa.Array:
+    """Each value (n,) as JSON; a null stays one, as does what is no number."""
+    kind = values.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return json(values.storage)
+    if pt.is_dictionary(kind):
+        return json(values.dictionary_decode())
+    if pt.is_floating(kind):
+        return texts(pc.if_else(pc.is_finite(values), values, pa.scalar(None, kind)))
+    if pt.is_integer(kind) or pt.is_boolean(kind):
+        return texts(values)
+    if pt.is_struct(kind):
+        return _where_valid(values, _members(values.flatten(), [field.name for field in kind]))
+    if pt.is_map(kind):
+        pairs = values.cast(pa.list_(pa.struct([("k", kind.key_type), ("v", kind.item_type)])))
+        return _all_of(pairs, _pair, b"{", b"}")
+    if pt.is_nested(kind):
+        return _all_of(values, json, b"[", b"]")
+    return _quoted(texts(values))
 
 
-def text(column: Array) -> pa.Array:
-    """Bytes as text: what is no UTF-8 becomes U+FFFD."""
-    cells = whole(column)
-    try:
-        return cells.cast(pa.string())
-    except pa.ArrowInvalid:
-        return pa.array([cell.decode("utf-8", "replace") for cell in cells.to_pylist()])
+def _quoted(cells: pa.Array) -> pa.Array:
+    inner = escaped(readable(cells), _SPECIAL, _escape)
+    return _where_valid(cells, joined(b'"', inner, b'"', null=b""))
 
 
-def as_bytes(
-    column: Array, change: Callable[[pa.Array], pa.Array] = lambda cells: cells
-) -> pa.Array:
-    """(N,) cells of any type as they are written, each through `change`; a null stays one."""
-    return _by_value(whole(column), lambda cells: change(_written(cells)))
+def _escape(cell: bytes) -> bytes:
+    return orjson.dumps(cell.decode())[1:-1]
 
 
-def as_json(column: Array) -> pa.Array:
-    """(N,) cells of any type as JSON values."""
-    return pc.fill_null(_by_value(whole(column), _json), b"null")
+def _members(values: list[pa.Array], titles: list[str]) -> pa.Array:
+    pieces: list[pa.Array | bytes] = [b"{"]
+    for title, value in zip(titles, values, strict=True):
+        comma = b"," if len(pieces) > 1 else b""
+        pieces += [comma + orjson.dumps(title) + b":", json(value)]
+    return joined(*pieces, b"}", null=b"null")
 
 
-def whole(column: Array) -> pa.Array:
-    """A column in one piece."""
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+def _pair(entries: pa.Array) -> pa.Array:
+    """Of a map: whatever the type of the keys, JSON has them as text."""
+    keys, values = entries.flatten()
+    return joined(_quoted(texts(keys)), b":", json(values), null=b"null")
 
 
-def _by_value(column: pa.Array, change: Callable[[pa.Array], pa.Array]) -> pa.Array:
-    """A change to each cell; of a dictionary, to each of its values."""
-    if pa.types.is_dictionary(column.type):
-        return change(column.dictionary).take(column.indices)
-    return change(column)
+def _all_of(lists: pa.Array, inner: Cells, start: bytes, end: bytes) -> pa.Array:
+    lengths = pc.if_else(lists.is_valid(), pc.list_value_length(lists), 0).to_numpy()
+    offsets = np.append(0, np.cumsum(lengths)).astype(np.int32)
+    items = pc.coalesce(inner(lists.flatten()).cast(pa.binary()), b"null")
+    members = pc.binary_join(pa.ListArray.from_arrays(offsets, items), b",")
+    return _where_valid(lists, joined(start, members, end, null=b""))
 
 
-def _written(cells: pa.Array) -> pa.Array:
-    kind = cells.type
-    if pa.types.is_nested(kind):
-        return _each(cells, lambda value: orjson.dumps(value, default=str))
-    if not is_text(kind):
-        try:
-            cells = cells.cast(pa.string())
-        except pa.ArrowNotImplementedError:  # durations and the like
-            return _each(cells, lambda value: str(value).encode())
-    return cells.cast(BYTES)
-
-
-def _json(cells: pa.Array) -> pa.Array:
-    kind = cells.type
-    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return cells.cast(pa.string()).cast(BYTES)
-    if pa.types.is_floating(kind):
-        finite = pc.if_else(pc.is_finite(cells), cells, pa.scalar(None, kind))
-        return finite.cast(pa.string()).cast(BYTES)
-    if pa.types.is_nested(kind):
-        return _each(cells, lambda value: orjson.dumps(value, default=str))
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        cells = text(cells)
-    elif not is_text(kind):
-        cells = _written(cells).cast(pa.large_string())
-    return _each(cells, orjson.dumps)
-
-
-def _each(cells: pa.Array, write: Callable[[Any], bytes]) -> pa.Array:
-    return pa.array([None if value is None else write(value) for value in cells.to_pylist()], BYTES)
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Whether it is text, bytes, or ids of such."""
-    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return inner in (pa.string(), pa.large_string(), pa.string_view(), pa.binary(), BYTES)
-
-
-def _utf8(cell: bytes) -> str | None:
-    try:
-        return cell.decode()
-    except UnicodeDecodeError:
-        return None
+def _where_valid(values: pa.Array, cells: pa.Array) -> pa.Array:
+    return pc.if_else(values.is_valid(), cells, _NULL)

@@ -18,7 +18,7 @@ from model.limits import COVERAGE, COVERAGES
 from model.verdict import Judgement, Verdict
 from pipeline.bulk.answers import NONE, OUTCOMES, Answers
 from pipeline.bulk.faults import Fault
-from pipeline.bulk.formats import check_column
+from pipeline.bulk.parts import place_of
 
 Rows = NDArray[np.int32]
 
@@ -75,7 +75,7 @@ class Columns:
         Raises:
             ValueError: it does; the message says which, and what can be done.
         """
-        check_column(self.options.column, schema.names)
+        place_of(self.options.column, schema.names)
         if taken := [title for title in self.schema.names if title in schema.names]:
             raise ValueError(
                 f"there is a column {taken[0]!r} already; expected another prefix for the new "

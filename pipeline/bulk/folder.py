@@ -14,12 +14,15 @@ from pathlib import Path
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.bulk.files import join, write_part
+from pipeline.bulk.formats import join, write_part
 from pipeline.bulk.job import Job, Place
+from pipeline.bulk.parts import Compression
 from pipeline.bulk.tally import Tally
 from pipeline.staging import locked
 
 STATE = "state.json"
+
+SUFFIXES = {None: "", Compression.GZIP: ".gz", Compression.ZSTD: ".zst"}
 
 
 class State(BaseModel):
@@ -95,7 +98,8 @@ class Folder:
         path.parent.mkdir(parents=True, exist_ok=True)
         header = not self._whole or place == Place(0, 0)
         with _replacing(path) as partial, partial.open("wb") as file:
-            write_part(rest, new, file, self.state.job.to, header=header)
+            job = self.state.job
+            write_part(rest, new, file, job.to, header=header, compression=job.compression)
         self._note(
             State(
                 job=self.state.job,
@@ -121,7 +125,7 @@ class Folder:
         relative = job.files[place.file].relative
         name = f"{relative.name.removesuffix(''.join(relative.suffixes))}-{place.part:05d}"
         folder = self._work / "data" if self._whole else self._work / "data" / relative.parent
-        return folder / f"{name}.{job.to.value}"
+        return folder / f"{name}.{job.to}{SUFFIXES[job.compression]}"
 
     def _note(self, state: State) -> None:
         with _replacing(self._work / STATE) as partial:

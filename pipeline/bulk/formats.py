@@ -1,109 +1,108 @@
-"""What every format has in common: how rows come in, and what a file's name tells."""
+"""Tables in files: each format in and out, whichever it is. A new one is a new branch here."""
 
-from collections.abc import Sequence
-from enum import StrEnum
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
 
-Source = Path | BinaryIO
-"""A file by its path, or standard input."""
+from pipeline.bulk import csv_format, json_format, parquet_format
+from pipeline.bulk.blocks import opened
+from pipeline.bulk.parts import Compression, Format, Input, Part, Reading
 
-COMPRESSED = (".gz", ".bz2", ".zst")
-"""Suffixes of text files that are unpacked while they are read."""
-
-
-CELLS = b"cells"
-"""In the metadata of a table: its columns are a text file's cells, as bytes."""
+DELIMITERS = {Format.CSV: b",", Format.TSV: b"\t"}
+_GZIP_LEVEL = 1
+"""The fastest; a higher one would take longer than everything else together."""
 
 
-class Format(StrEnum):
-    """How rows are written down."""
+@contextmanager
+def open_input(source: Path | BinaryIO, format: Format, reading: Reading) -> Iterator[Input]:
+    """A file, or a stream that nothing was read from, until the end of the block.
 
-    CSV = "csv"
-    TSV = "tsv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-
-    @classmethod
-    def of(cls, path: Path) -> "Format":
-        """What a file's name says.
-
-        Raises:
-            ValueError: it says nothing that is known here.
-        """
-        suffixes = [suffix.lower() for suffix in path.suffixes]
-        if suffixes and suffixes[-1] in COMPRESSED:
-            suffixes.pop()
-        if not suffixes or suffixes[-1] not in SUFFIXES:
-            raise ValueError(
-                f"the name {path.name!r} does not tell the format; expected it to end in "
-                f"{', '.join(SUFFIXES)}, or the format to be given"
-            )
-        return SUFFIXES[suffixes[-1]]
-
-    @classmethod
-    def named(cls, name: str) -> "Format":
-        """The format that is called so.
-
-        Raises:
-            ValueError: none is.
-        """
-        if name not in tuple(cls):
-            raise ValueError(f"format is {name!r}; expected {', '.join(cls)}")
-        return cls(name)
-
-
-SUFFIXES = {
-    ".csv": Format.CSV,
-    ".tsv": Format.TSV,
-    ".tab": Format.TSV,
-    ".jsonl": Format.JSONL,
-    ".ndjson": Format.JSONL,
-    ".parquet": Format.PARQUET,
-    ".pq": Format.PARQUET,
-}
-
-
-class Reading(BaseModel):
-    """How files are read."""
-
-    model_config = ConfigDict(frozen=True)
-
-    column: str
-    """Title of the column of names."""
-    rows: int
-    """Of a part."""
-    encoding: str = "utf-8"
-    """Of text files."""
-
-
-class Part(NamedTuple):
-    """Some rows of an input, in its order."""
-
-    rest: pa.Table
-    """Every column as it was, those of text files as bytes."""
-    names: pa.Array
-    """(N,) text, or ids of texts; null where there is a fault."""
-    faults: pa.Array
-    """(N,) a `Fault`; null where there is none."""
-
-
-def check_column(column: str, titles: Sequence[str]) -> None:
-    """Refuse rows without a column of this title, or with several.
+    What the suffix of a file's name says is decompressed; a stream is read as it is.
 
     Raises:
-        ValueError: it is so.
+        ValueError: it is nothing of this format, or a stream that would have to be a file.
     """
-    if titles.count(column) != 1:
-        found = "two columns" if column in titles else "no column"
-        raise ValueError(f"{found} {column!r}; expected one of {', '.join(map(repr, titles))}")
+    if format is Format.PARQUET:
+        if not isinstance(source, Path):
+            raise ValueError("Parquet cannot be read from a stream; expected a file")
+        yield parquet_format.read(source, reading)
+        return
+    with opened(source) as stream:
+        if format is Format.JSONL:
+            yield json_format.read(stream, reading)
+        else:
+            delimiter = (reading.delimiter or "").encode() or DELIMITERS[format]
+            yield csv_format.read(stream, reading, delimiter)
 
 
-def beside(rest: pa.Table, new: pa.Table) -> pa.Table:
-    """The columns of both tables."""
-    for title, column in zip(new.column_names, new.columns, strict=True):
-        rest = rest.append_column(title, column)
-    return rest
+def read_parts(
+    source: Path | BinaryIO, format: Format, reading: Reading, first: int = 0
+) -> Iterator[Part]:
+    """The parts of an input from the `first` on, where nothing need be known before.
+
+    Raises:
+        ValueError: as `open_input` and `Input.parts`.
+    """
+    with open_input(source, format, reading) as table:
+        yield from table.parts(first)
+
+
+def columns_of(source: Path, format: Format, reading: Reading) -> pa.Schema:
+    """The columns that a file has.
+
+    Raises:
+        ValueError: as `open_input`.
+    """
+    with open_input(source, format, reading) as table:
+        return table.schema
+
+
+def rows_of(source: Path, format: Format) -> int | None:
+    """How many rows a file has, where that stands in it."""
+    return parquet_format.rows_of(source) if format is Format.PARQUET else None
+
+
+def write_part(
+    rest: pa.Table,
+    answers: pa.Table,
+    out: BinaryIO,
+    format: Format,
+    *,
+    header: bool,
+    compression: Compression | None = None,
+) -> None:
+    """Write the columns of a part's `rest` and then those of its answers; equal rows, equal bytes.
+
+    `header` says whether CSV is to have titles; `compression` is that of a text.
+    """
+    if format is Format.PARQUET:
+        parquet_format.write(rest, answers, out)
+        return
+    pieces: Iterable[bytes | memoryview]
+    if format is Format.JSONL:
+        pieces = json_format.write(rest, answers)
+    else:
+        pieces = csv_format.write(rest, answers, DELIMITERS[format], header=header)
+    for piece in pieces:
+        out.write(piece if compression is None else _compressed(piece, compression))
+
+
+def _compressed(piece: bytes | memoryview, compression: Compression) -> bytes:
+    """Compressed by itself: such pieces can stand one after the other."""
+    level = _GZIP_LEVEL if compression is Compression.GZIP else None
+    compressed: bytes = pa.Codec(compression.value, level).compress(piece, asbytes=True)
+    return compressed
+
+
+def join(parts: Sequence[Path], out: BinaryIO, format: Format) -> None:
+    """Write what was written as parts, in their order, as one file."""
+    if format is Format.PARQUET:
+        parquet_format.join(parts, out)
+        return
+    for part in parts:
+        with part.open("rb") as file:
+            shutil.copyfileobj(file, out, 1 << 20)

@@ -9,18 +9,18 @@ from typing import BinaryIO, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.bulk.columns import Columns, ScoreOptions
-from pipeline.bulk.files import columns_of, read_parts, row_width, rows_of
-from pipeline.bulk.formats import Format, Part, Reading
+from pipeline.bulk.formats import columns_of, read_parts, rows_of
+from pipeline.bulk.parts import Compression, Format, Part, Reading
 from pipeline.bulk.scorer import TOGETHER
 
 STANDARD = Path("-")
 """Standard input or output."""
 
 ROWS = 2**18
-"""Rows of a part at most …"""
-PART = 2**26
-"""… and bytes that they may have together."""
-LEAST_ROWS = 2**10
+"""Rows of a part, unless they are wide."""
+
+SAMPLE = 2**20
+"""Bytes of a text that tell how long its lines are."""
 
 
 class File(BaseModel):
@@ -51,6 +51,16 @@ class File(BaseModel):
             path=path.resolve(), relative=relative, format=format, size=size, mtime_ns=mtime_ns
         )
 
+    def expected_rows(self) -> int | None:
+        """How many rows it has, about; None where its size does not tell."""
+        if self.format is Format.PARQUET:
+            return rows_of(self.path, self.format)
+        if Compression.of(self.path) or not self.size:
+            return None
+        with self.path.open("rb") as text:
+            sample = text.read(SAMPLE)
+        return round(self.size * max(sample.count(b"\n"), 1) / len(sample))
+
     def open(self) -> Path | BinaryIO:
         """What the formats read it from."""
         return sys.stdin.buffer if self.path == STANDARD else self.path
@@ -71,9 +81,11 @@ class Job(BaseModel):
     files: tuple[File, ...]
     to: Format
     options: ScoreOptions
+    compression: Compression | None = None
+    """Of what comes out."""
     encoding: str = "utf-8"
     rows: int
-    """Of a part."""
+    """Of a part at most."""
     model: str
     """The tag, which stands in every row."""
     sha256: str
@@ -88,6 +100,7 @@ class Job(BaseModel):
         *,
         format: Format | None,
         to: Format | None,
+        compression: Compression | None,
         options: ScoreOptions,
         encoding: str,
         rows: int | None,
@@ -103,9 +116,10 @@ class Job(BaseModel):
         return cls(
             files=files,
             to=to or files[0].format,
+            compression=compression,
             options=options,
             encoding=encoding,
-            rows=rows or rows_of_a_part(files[0]),
+            rows=rows or ROWS,
             model=model,
             sha256=sha256,
             code={
@@ -114,10 +128,14 @@ class Job(BaseModel):
             },
         )
 
-    @property
-    def reading(self) -> Reading:
-        """How each file is read."""
-        return Reading(column=self.options.column, rows=self.rows, encoding=self.encoding)
+    def reading(self, file: File) -> Reading:
+        """How a file is read."""
+        return Reading(
+            column=self.options.column,
+            rows=self.rows,
+            encoding=self.encoding,
+            keep_lines=file.format is self.to is Format.JSONL,
+        )
 
     def check(self, columns: Columns) -> None:
         """Refuse files that cannot be scored, before any is.
@@ -129,7 +147,7 @@ class Job(BaseModel):
             if file.path == STANDARD:  # what was read of it would be gone
                 continue
             try:
-                columns.check(columns_of(file.path, file.format, self.reading))
+                columns.check(columns_of(file.path, file.format, self.reading(file)))
             except ValueError as error:
                 raise ValueError(f"{file.path}: {error}") from error
 
@@ -137,14 +155,14 @@ class Job(BaseModel):
         """How many rows there are, about, where a file's size tells; None for standard input."""
         if self.files[0].path == STANDARD:
             return None
-        known = [rows_of(file.path, file.format) for file in self.files]
+        known = [file.expected_rows() for file in self.files]
         return None if None in known else sum(filter(None, known))
 
     def parts(self, first: Place) -> Iterator[tuple[Place, Part]]:
         """The parts of all files from this one on."""
         for i, file in enumerate(self.files[first.file :], start=first.file):
             begin = first.part if i == first.file else 0
-            parts = read_parts(file.open(), file.format, self.reading, first=begin)
+            parts = read_parts(file.open(), file.format, self.reading(file), begin)
             for k, part in enumerate(parts, start=begin):
                 yield Place(i, k), part
 
@@ -152,12 +170,6 @@ class Job(BaseModel):
         """In which of its fields another job is another."""
         mine, theirs = self.model_dump(), other.model_dump()
         return [field for field in mine if mine[field] != theirs[field]]
-
-
-def rows_of_a_part(file: File) -> int:
-    """How many rows like those of this file make a part."""
-    width = 0.0 if file.path == STANDARD else row_width(file.path, file.format)
-    return max(LEAST_ROWS, min(ROWS, int(PART / max(width, 1.0))))
 
 
 def _files(source: Path, format: Format | None) -> Iterator[File]:

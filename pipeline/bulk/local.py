@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from pipeline.bulk.answers import Answers
 from pipeline.bulk.columns import Columns
-from pipeline.bulk.formats import Part
 from pipeline.bulk.job import Job, Place
 from pipeline.bulk.known import Known
+from pipeline.bulk.parts import Part
 from pipeline.bulk.readers import Readers
 from pipeline.bulk.scorer import portions
 from pipeline.bulk.tally import Tally

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from model.threads import cores
 from pipeline.bulk.columns import ScoreOptions
 from pipeline.bulk.folder import Folder
-from pipeline.bulk.formats import COMPRESSED, Format
 from pipeline.bulk.job import STANDARD, Job
 from pipeline.bulk.local import Sink, run
+from pipeline.bulk.parts import Compression, Format
 from pipeline.bulk.readers import Here, Model, readers
 from pipeline.bulk.stream import Stream
 from pipeline.bulk.tally import Tally
@@ -84,14 +84,14 @@ def score(
 
 def _job(config: ScoreConfig, model: Model) -> Job:
     to, out = config.to, Path(config.out)
-    if out.suffix.lower() in COMPRESSED:
-        raise ValueError(f"{out}: what comes out is not packed; expected {out.with_suffix('')}")
-    if to is None and out.suffix and not config.out.endswith("/"):
+    one_file = bool(out.suffix) and not config.out.endswith("/")
+    if to is None and one_file:
         to = Format.of(out)
     return Job.of(
         Path(config.source),
         format=config.format,
         to=to,
+        compression=Compression.of(out) if one_file else None,
         options=config.options,
         encoding=config.encoding,
         rows=config.rows,

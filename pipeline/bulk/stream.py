@@ -4,9 +4,9 @@ import sys
 
 import pyarrow as pa
 
-from pipeline.bulk.files import write_part
-from pipeline.bulk.formats import Format
+from pipeline.bulk.formats import write_part
 from pipeline.bulk.job import Job, Place
+from pipeline.bulk.parts import Format
 from pipeline.bulk.tally import Tally
 
 
