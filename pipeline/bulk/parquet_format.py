@@ -104,30 +104,33 @@ class _Table(NamedTuple):
 def write(rest: pa.Table, answers: pa.Table, out: BinaryIO) -> None:
     """The rows as one row group: the same bytes for the same rows.
 
-    Statistics of the new columns would cost more than the columns, and probabilities hardly repeat.
+    Statistics of the new columns would cost more than the columns, and numbers hardly repeat: a
+    dictionary of them takes longer to make than all else together.
     """
     table = beside(_repaired(rest), answers)
-    leaves = _leaves(table.schema)
-    first_new = len(leaves) - answers.num_columns
-    floats = pa.types.is_floating
-    plain = {i for i, kind in enumerate(answers.schema.types, first_new) if floats(kind)}
-    pq.write_table(
-        table,
-        out,
-        row_group_size=max(len(table), 1),
-        compression="snappy",
-        use_dictionary=[leaf for i, leaf in enumerate(leaves) if i not in plain],
-        write_statistics=leaves[:first_new],
-    )
+    with _writer(out, table.schema, answers.num_columns) as writer:
+        writer.write_table(table, row_group_size=max(len(table), 1))
 
 
 def join(parts: Sequence[Path], out: BinaryIO) -> None:
     """One file with the row groups of all parts, which are written anew."""
     tables = _in_turn(parts)
     first = next(tables)
-    with pq.ParquetWriter(out, first.schema, compression="snappy") as writer:
+    with _writer(out, first.schema) as writer:
         for table in chain([first], tables):
             writer.write_table(table, row_group_size=max(len(table), 1))
+
+
+def _writer(out: BinaryIO, schema: pa.Schema, new: int = 0) -> pq.ParquetWriter:
+    """A writer of columns, of which the last ones are new."""
+    leaves = _leaves(schema)
+    return pq.ParquetWriter(
+        out,
+        schema,
+        compression="snappy",
+        use_dictionary=[path for path, kind in leaves if kind == "BYTE_ARRAY"],
+        write_statistics=[path for path, _ in leaves[: len(leaves) - new]],
+    )
 
 
 def _in_turn(parts: Sequence[Path]) -> Iterator[pa.Table]:
@@ -148,9 +151,10 @@ def _repaired(table: pa.Table) -> pa.Table:
     return table
 
 
-def _leaves(schema: pa.Schema) -> list[str]:
-    """What Parquet calls the columns; one that is nested has several."""
+def _leaves(schema: pa.Schema) -> list[tuple[str, str]]:
+    """What Parquet calls the columns, and as what it stores them; one that is nested has several."""
     empty = BytesIO()
     pq.write_table(schema.empty_table(), empty)
     columns = pq.ParquetFile(empty).schema
-    return [columns.column(i).path for i in range(len(columns))]
+    found = (columns.column(i) for i in range(len(columns)))
+    return [(column.path, column.physical_type) for column in found]
