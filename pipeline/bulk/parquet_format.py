@@ -152,7 +152,7 @@ def _repaired(table: pa.Table) -> pa.Table:
 
 
 def _leaves(schema: pa.Schema) -> list[tuple[str, str]]:
-    """What Parquet calls the columns, and as what it stores them; one that is nested has several."""
+    """What Parquet calls the columns and stores them as; one that is nested has several."""
     empty = BytesIO()
     pq.write_table(schema.empty_table(), empty)
     columns = pq.ParquetFile(empty).schema
