@@ -125,7 +125,7 @@ def memory(process: psutil.Process) -> float:
 def others(classifier: Classifier, table: NameTable, source: Path, plan: Plan) -> Table:
     """Rows a second of the same job, done as people would."""
     rows: list[Row] = []
-    for who, (job, size) in jobs(classifier, table, source).items():
+    for who, (job, size) in jobs(classifier, table, source, plan.rows).items():
         rate = Rate.of(size, [seconds_of(job) for _ in range(plan.runs)])
         rows.append({"who": who, "of rows": size, **dict(zip(RATES, rate, strict=True))})
     return Table(

@@ -31,15 +31,16 @@ Answer = Callable[[Sequence[str]], tuple[Sequence[str], Sequence[float]]]
 
 
 def jobs(
-    classifier: Classifier, table: NameTable, source: Path
+    classifier: Classifier, table: NameTable, source: Path, most: int
 ) -> dict[str, tuple[Callable[[], None], int]]:
-    """Each job and of how many rows it is."""
+    """Each job and of how many rows it is, `most` at most."""
     answers: dict[str, tuple[Answer, int]] = {
         "classify_batch in a loop": (partial(classified, classifier), 100_000),
         "n-gram logistic regression": (regression(table), 50_000),
         "nn.RNN in a loop": (looped(table), 5_000),
     }
-    return {who: (partial(job, source, n, answer), n) for who, (answer, n) in answers.items()}
+    sizes = {who: min(size, most) for who, (_, size) in answers.items()}
+    return {who: (partial(job, source, n, answers[who][0]), n) for who, n in sizes.items()}
 
 
 def job(source: Path, size: int, answer: Answer) -> None:
