@@ -37,6 +37,7 @@ DOORS = {
         "pipeline/score_flow.py",
         "pipeline/serving.py",
     },
+    "ray": {"pipeline/bulk/ray_data.py"},
     "bentoml": {"pipeline/store.py", "service/app.py"},
     "_bentoml_sdk": {"service/host.py"},
 }

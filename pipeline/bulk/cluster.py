@@ -1,0 +1,69 @@
+"""A job on many machines, told from here; what knows Ray is loaded only when it is needed."""
+
+import os
+from importlib.util import find_spec
+
+import pyarrow as pa
+
+from pipeline.bulk.columns import ScoreOptions
+from pipeline.bulk.readers import Model
+from pipeline.bulk.storage import Out, Source
+from pipeline.bulk.tally import Tally
+
+BLOCK = 2**24
+"""Bytes of rows that are read together: seconds of work, which is what a dead machine costs."""
+
+
+def score_on_ray(
+    source: str,
+    out: str,
+    model: Model,
+    options: ScoreOptions,
+    *,
+    address: str | None = None,
+    actors: int | None = None,
+    block: int = BLOCK,
+) -> Tally:
+    """Score Parquet files into a folder of Parquet files; each is a path or URI that all see.
+
+    `address` is that of a cluster; None: RAY_ADDRESS, or else a Ray of this machine that lives as
+    long as the job. At most so many `actors` read names, one on a core; None: as there are cores.
+    OUT has the rows of the source, in any order. Folders like country=DE are kept.
+
+    Raises:
+        ValueError: Ray is missing; the source, OUT or the model cannot be used; the cluster could
+            not do it. OUT is not there then.
+        ConnectionError: there is no cluster at the address.
+    """
+    _require_ray()
+    new = model.scorer(options, "cpu").new
+    files = Source.of(source)
+    with Out.open(out) as place:
+        rows, schema = files.check(new)  # a mistake is told before any work
+        if rows:
+            from pipeline.bulk.ray_data import run
+
+            tally = run(files, place, model, options, address=address, actors=actors, block=block)
+        else:  # Ray Data writes no file without rows
+            place.write_nothing(pa.schema([*schema, *new.schema]))
+            tally = Tally()
+        if tally.rows != rows:
+            raise ValueError(f"{tally.rows} rows were written of {rows}: OUT is deleted")
+        place.complete()
+    return tally
+
+
+def _require_ray() -> None:
+    """Refuse to go on without Ray.
+
+    Raises:
+        ValueError: it is missing.
+    """
+    if find_spec("ray") is None:
+        raise ValueError(
+            "a job on many machines needs Ray, which is not installed; expected "
+            "`pip install -e '.[train,ray]' -c constraints.txt` on each of them"
+        )
+    # It looks at them when it is loaded: no word to its makers, and no warning about GPUs.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
