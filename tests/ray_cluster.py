@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ MEMORY = 100 * 2**20
 
 WORKING = "ray::MapWorker(MapBatches(Actor)).submit"
 """What Ray calls a process that reads names at the moment."""
+S3_KEYS = {"access_key": "anybody", "secret_key": "anything"}
 
 
 @dataclass
@@ -36,14 +38,16 @@ class Node:
         except psutil.NoSuchProcess:
             return []
 
-    def working(self) -> list[psutil.Process]:
-        """The actors that are reading names at this moment."""
-        found = []
+    def stop_working(self) -> bool:
+        """Stop an actor that is reading names, so that it surely has not ended; whether one is."""
         for process in self.family():
             with suppress(psutil.NoSuchProcess):
-                if "".join(process.cmdline()).startswith(WORKING):
-                    found.append(process)
-        return found
+                if _reads(process):
+                    process.suspend()
+                    if _reads(process):
+                        return True
+                    process.resume()  # it had just ended
+        return False
 
     def kill(self) -> None:
         """As if somebody pulled the plug: all at once, without a word to the others."""
@@ -64,27 +68,36 @@ class Cluster:
     environment: dict[str, str]
     nodes: list[Node] = field(default_factory=list)
 
+    def join(self, cores: int) -> Node:
+        """Another node, that reads names."""
+        return self.start(f"--address={self.address}", f"--num-cpus={cores}")
+
     def start(self, *options: str) -> Node:
-        """Another node."""
-        with (self.folder / "nodes.log").open("ab") as log:
+        """Another node, once it is part of the cluster.
+
+        Two that start at the same time on one machine take each other for themselves.
+        """
+        log = self.folder / f"node-{len(list(self.folder.glob('*.log')))}.log"
+        with log.open("wb") as output:
             process = subprocess.Popen(
                 [
                     sys.executable, "-m", "ray.scripts.scripts", "start", "--block",
                     "--disable-usage-stats", f"--object-store-memory={MEMORY}", *options,
                 ],
-                env=self.environment, cwd=CHECKOUT, stdout=log, stderr=log, start_new_session=True,
+                env=self.environment, cwd=CHECKOUT, stdout=output, stderr=output,
             )  # fmt: skip
         self.nodes.append(Node(process))
-        return self.nodes[-1]
 
-    def complete(self) -> bool | None:
-        """Whether all nodes have joined."""
-        assert all(node.process.poll() is None for node in self.nodes), self.logs()
-        return self.logs().count("Ray runtime started") >= len(self.nodes) or None
+        def started() -> bool | None:
+            assert process.poll() is None, log.read_text()
+            return "Ray runtime started" in log.read_text() or None
+
+        wait_for(started, "a node", log.read_text)
+        return self.nodes[-1]
 
     def logs(self) -> str:
         """What the nodes said."""
-        return (self.folder / "nodes.log").read_text()
+        return "\n".join(path.read_text() for path in self.folder.glob("*.log"))
 
     def driver(self, script: str, *args: str) -> subprocess.Popen[str]:
         """A Python process that uses the cluster."""
@@ -112,6 +125,8 @@ def ray_cluster(cores: tuple[int, ...]) -> Iterator[Cluster]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "AWS_ACCESS_KEY_ID": S3_KEYS["access_key"],
+        "AWS_SECRET_ACCESS_KEY": S3_KEYS["secret_key"],
         # So many processes read the ends of files, however few there are.
         "RAY_DATA_PARQUET_FOOTER_NUM_ACTORS": "1",
         # A node is given up after seconds, not half a minute.
@@ -123,12 +138,38 @@ def ray_cluster(cores: tuple[int, ...]) -> Iterator[Cluster]:
     try:
         cluster.start("--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false")
         for n in cores:
-            # Two that start at the same time on one machine take each other for themselves.
-            wait_for(cluster.complete, "a node", cluster.logs)
-            cluster.start(f"--address={cluster.address}", f"--num-cpus={n}")
-        wait_for(cluster.complete, "the last node", cluster.logs)
+            cluster.join(n)
         yield cluster
     finally:
         for node in reversed(cluster.nodes):
             node.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _reads(process: psutil.Process) -> bool:
+    return "".join(process.cmdline()).startswith(WORKING)
+
+
+@contextmanager
+def s3(environment: dict[str, str]) -> Iterator[dict[str, str]]:
+    """A server that speaks as S3 does; the options of a file system of Arrow's for it."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    options = {"endpoint_override": f"127.0.0.1:{port}", "scheme": "http", "region": "us-east-1"}
+    try:
+        wait_for(lambda: _listens(port), "S3", lambda: "")
+        yield options
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _listens(port: int) -> bool | None:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return None

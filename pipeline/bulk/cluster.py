@@ -1,13 +1,14 @@
 """A job on many machines, told from here; what knows Ray is loaded only when it is needed."""
 
 import os
-from importlib.util import find_spec
+from types import ModuleType
 
 import pyarrow as pa
 
 from pipeline.bulk.columns import ScoreOptions
+from pipeline.bulk.listing import Source
 from pipeline.bulk.readers import Model
-from pipeline.bulk.storage import Out, Source
+from pipeline.bulk.storage import Out
 from pipeline.bulk.tally import Tally
 
 BLOCK = 2**24
@@ -35,15 +36,15 @@ def score_on_ray(
             not do it. OUT is not there then.
         ConnectionError: there is no cluster at the address.
     """
-    _require_ray()
+    engine = _engine()
     new = model.scorer(options, "cpu").new
     files = Source.of(source)
     with Out.open(out) as place:
         rows, schema = files.check(new)  # a mistake is told before any work
         if rows:
-            from pipeline.bulk.ray_data import run
-
-            tally = run(files, place, model, options, address=address, actors=actors, block=block)
+            tally: Tally = engine.run(
+                files, place, model, options, address=address, actors=actors, block=block
+            )
         else:  # Ray Data writes no file without rows
             place.write_nothing(pa.schema([*schema, *new.schema]))
             tally = Tally()
@@ -53,17 +54,20 @@ def score_on_ray(
     return tally
 
 
-def _require_ray() -> None:
-    """Refuse to go on without Ray.
+def _engine() -> ModuleType:
+    """What knows Ray.
 
     Raises:
-        ValueError: it is missing.
+        ValueError: Ray is missing.
     """
-    if find_spec("ray") is None:
-        raise ValueError(
-            "a job on many machines needs Ray, which is not installed; expected "
-            "`pip install -e '.[train,ray]' -c constraints.txt` on each of them"
-        )
-    # It looks at them when it is loaded: no word to its makers, and no warning about GPUs.
+    # Ray looks at them when it is loaded: no word to its makers, and no warning about GPUs.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        from pipeline.bulk import ray_data
+    except ImportError as error:
+        raise ValueError(
+            f"a job on many machines needs Ray ({error}); expected "
+            "`pip install -e '.[train,ray]' -c constraints.txt` on each of them"
+        ) from error
+    return ray_data

@@ -24,12 +24,14 @@ from ray.data._internal.execution.interfaces import TaskContext
 from ray.data._internal.savemode import SaveMode
 from ray.data.datasource import Datasink, Partitioning, WriteResult
 from ray.data.datasource.partitioning import PartitionStyle
+from ray.data.exceptions import ExecutionTimeoutError
 from ray.exceptions import RayError
 
 from model.threads import alone
 from pipeline.bulk.columns import ScoreOptions
+from pipeline.bulk.listing import Source
 from pipeline.bulk.readers import Model
-from pipeline.bulk.storage import Out, Source
+from pipeline.bulk.storage import Out
 from pipeline.bulk.tally import Tally
 from pipeline.process import settle
 
@@ -43,8 +45,9 @@ class Files(NamedTuple):
 
     @classmethod
     def of(cls, model: Model) -> Self:
-        """All of its directory, which has no folders."""
-        contents = {path.name: path.read_bytes() for path in model.directory.iterdir()}
+        """The files of its directory; the store keeps a report in a folder there too."""
+        files = [path for path in model.directory.iterdir() if path.is_file()]
+        contents = {path.name: path.read_bytes() for path in files}
         return cls(contents, model.sha256)
 
 
@@ -138,8 +141,9 @@ def _connected(address: str | None, block: int) -> Iterator[None]:
         context.enable_progress_bars = sys.stderr.isatty()
         with DataContext.current(context):
             yield
-    except RayError as error:
-        raise ValueError(f"the cluster could not do it: {error}") from error
+    except (RayError, ExecutionTimeoutError) as error:
+        why = str(getattr(error, "cause", None) or error).strip().splitlines()[0]
+        raise ValueError(f"the cluster could not do it: {why}") from error
     finally:
         if ours:
             ray.shutdown()
