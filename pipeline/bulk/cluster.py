@@ -11,7 +11,7 @@ from pipeline.bulk.readers import Model
 from pipeline.bulk.storage import Out
 from pipeline.bulk.tally import Tally
 
-BLOCK = 2**24
+BLOCK = 2**26
 """Bytes of rows that are read together: seconds of work, which is what a dead machine costs."""
 
 
