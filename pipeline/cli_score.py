@@ -79,16 +79,16 @@ def score(
         overwrite=overwrite,
     )
     if engine == "ray":
-        _score_on_ray(config, scored, address, as_json)
-        return
-    if engine != "local" or address:
+        tally = _score_on_ray(config, scored, address)
+    elif engine != "local" or address:
         raise ValueError(f"engine is {engine!r}; expected local, or ray with or without --address")
-    try:
-        with _progress() as on_part:
-            tally = score_here(config, scored, on_part)
-    except KeyboardInterrupt:
-        print("namelang: stopped; --resume goes on", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    else:
+        try:
+            with _progress() as on_part:
+                tally = score_here(config, scored, on_part)
+        except KeyboardInterrupt:
+            print("namelang: stopped; --resume goes on", file=sys.stderr)
+            sys.exit(INTERRUPTED)
     if out == "-":
         return
     if as_json:
@@ -98,9 +98,7 @@ def score(
     print_pairs(out, {"model": scored.tag, "rows": f"{tally.rows:,}", "of these": ", ".join(found)})
 
 
-def _score_on_ray(
-    config: "ScoreConfig", model: "Model", address: str | None, as_json: bool
-) -> None:
+def _score_on_ray(config: "ScoreConfig", model: "Model", address: str | None) -> "Tally":
     from pipeline.bulk.cluster import score_on_ray
 
     asked = {
@@ -108,6 +106,7 @@ def _score_on_ray(
         "--to": config.to,
         "--rows": config.rows,
         "--resume": config.resume,
+        "--overwrite": config.overwrite,
         "--device": config.device != "cpu",
     }
     if given := [option for option, value in asked.items() if value]:
@@ -115,19 +114,14 @@ def _score_on_ray(
             f"the engine ray has no {', '.join(given)}: it reads and writes Parquet, "
             "and goes on by itself when a node dies"
         )
-    rows = score_on_ray(
+    return score_on_ray(
         config.source,
         config.out,
         model,
         config.options,
         address=address,
         actors=config.processes,
-        overwrite=config.overwrite,
     )
-    if as_json:
-        print_json({"model": model.tag, "rows": rows})
-    else:
-        print_pairs(config.out, {"model": model.tag, "rows": f"{rows:,}"})
 
 
 class _Rate(ProgressColumn):

@@ -332,6 +332,24 @@ def wait(holds: Any, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--engine", "ray", "--resume", "--to", "csv"], b"the engine ray has no --to, --resume:"),
+        (["--engine", "spark"], b"engine is 'spark'; expected local, or ray"),
+        (["--address", "auto"], b"engine is 'local'; expected local, or ray with or without"),
+    ],
+)
+def test_an_engine_that_cannot_do_it_says_so(
+    arguments: list[str], message: bytes, model: Model, tmp_path: Path
+) -> None:
+    source, out = written(tmp_path / "names.parquet", 60), tmp_path / "out"
+    process = namelang(source, out, "--model", model.directory, *arguments)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, message in err) == (1, True), err
+    assert not out.exists()
+
+
 def test_two_do_not_work_on_one_job(model: Model, tmp_path: Path) -> None:
     source, out = written(tmp_path / "names.parquet", 300), tmp_path / "out.csv"
     asked = config(source, out, resume=True)

@@ -37,8 +37,8 @@ DOORS = {
         "pipeline/score_flow.py",
         "pipeline/serving.py",
     },
+    "ray": {"pipeline/bulk/ray_data.py"},
     "bentoml": {"pipeline/store.py", "service/app.py"},
-    "ray": {"pipeline/bulk/cluster.py"},
     "_bentoml_sdk": {"service/host.py"},
 }
 MODEL_MAY = {"numpy", "torch", "triton", "safetensors", "threadpoolctl", "model"}

@@ -1,52 +1,18 @@
-"""A job on many machines: Ray Data reads, hands out, tries again and writes; ours is the scoring.
+"""A job on many machines, told from here; what knows Ray is loaded only when it is needed."""
 
-Whatever Ray tries again writes the same file again: the names of files depend on the run and the
-task alone, so that no row is lost or there twice when a node dies.
-"""
-
-import logging
 import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pyarrow as pa
-from pyarrow import dataset, fs
 
-from model.threads import alone
-from pipeline.bulk.columns import Columns, ScoreOptions
+from pipeline.bulk.columns import ScoreOptions
+from pipeline.bulk.listing import Source
 from pipeline.bulk.readers import Model
+from pipeline.bulk.storage import Out
+from pipeline.bulk.tally import Tally
 
-ROWS = 2**16
-"""Rows that an actor scores at a time."""
-
-SCORING, MOVING = 0.75, 0.25
-"""Of a core, that an actor takes, and a task that lists, reads or writes: one of each to a core, so
-that actors can never hold every core while what they wait for finds none."""
-
-MARKER = "_SUCCESS"
-"""A file without content that is written last: a folder that lacks it is not complete."""
-
-
-class Actor:
-    """One process of the cluster, with the model in memory."""
-
-    def __init__(self, files: Any, model: Model, options: ScoreOptions) -> None:
-        """`files` is a reference to the model's files; nodes need not share a disk for it."""
-        import ray
-
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in ray.get(files).items():
-                Path(folder, name).write_bytes(content)
-            self._scorer = model._replace(directory=Path(folder)).scorer(options, "cpu")
-
-    def __call__(self, table: pa.Table) -> pa.Table:
-        """The table with the new columns; one without rows stays as it is."""
-        with alone():
-            return self._scorer.score(table) if table.num_rows else table
+BLOCK = 2**26
+"""Bytes of rows that are read together: seconds of work, which is what a dead machine costs."""
 
 
 def score_on_ray(
@@ -57,97 +23,51 @@ def score_on_ray(
     *,
     address: str | None = None,
     actors: int | None = None,
-    overwrite: bool = False,
-) -> int:
-    """Score Parquet, a file or a folder, anywhere that Arrow or fsspec reaches; how many rows.
+    block: int = BLOCK,
+) -> Tally:
+    """Score Parquet files into a folder of Parquet files; each is a path or URI that all see.
 
-    OUT is a folder; its rows are in no order. `actors` (None: one a core of the cluster) each load
-    the model once.
-
-    Raises:
-        ValueError: Ray is not installed, or there is no cluster at `address`; the input cannot be
-            scored; OUT is there already.
-    """
-    system, path = _filesystem(out)
-    if not overwrite and system.get_file_info(path).type != fs.FileType.NotFound:
-        raise ValueError(f"{out} is there already; expected a new name, or --overwrite")
-    languages = model.scorer(options, "cpu").new.languages
-    Columns(languages, model.tag, options).check(_schema(source))
-    with _ray(address) as ray:
-        from ray.data import SaveMode
-
-        found = [file for file in model.directory.iterdir() if file.is_file()]
-        files = {file.name: file.read_bytes() for file in found}
-        most = actors or max(1, int(ray.cluster_resources().get("CPU", 1)))
-        rows = ray.data.read_parquet(source, num_cpus=MOVING).map_batches(
-            Actor,
-            fn_constructor_args=(ray.put(files), model, options),
-            batch_format="pyarrow",
-            batch_size=ROWS,
-            num_cpus=SCORING,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
-        )
-        rows.write_parquet(
-            out,
-            mode=SaveMode.OVERWRITE if overwrite else SaveMode.CREATE,
-            ray_remote_args={"num_cpus": MOVING},
-        )
-    with system.open_output_stream(f"{path}/{MARKER}"):
-        pass
-    return int(dataset.dataset(path, filesystem=system, format="parquet").count_rows())
-
-
-@contextmanager
-def _ray(address: str | None) -> Iterator[Any]:
-    """Ray, at the cluster of this address, or at one that is started here for as long as this.
+    `address` is that of a cluster; None: RAY_ADDRESS, or else a Ray of this machine that lives as
+    long as the job. At most so many `actors` read names, one on a core; None: as there are cores.
+    OUT has the rows of the source, in any order. Folders like country=DE are kept.
 
     Raises:
-        ValueError: it is not installed, or there is no cluster.
+        ValueError: Ray is missing; the source, OUT or the model cannot be used; the cluster could
+            not do it. OUT is not there then.
+        ConnectionError: there is no cluster at the address.
     """
+    engine = _engine()
+    new = model.scorer(options, "cpu").new
+    files = Source.of(source)
+    with Out.open(out) as place:
+        rows, schema = files.check(new)  # a mistake is told before any work
+        if rows:
+            tally: Tally = engine.run(
+                files, place, model, options, address=address, actors=actors, block=block
+            )
+        else:  # Ray Data writes no file without rows
+            place.write_nothing(pa.schema([*schema, *new.schema]))
+            tally = Tally()
+        if tally.rows != rows:
+            raise ValueError(f"{tally.rows} rows were written of {rows}: OUT is deleted")
+        place.complete()
+    return tally
+
+
+def _engine() -> ModuleType:
+    """What knows Ray.
+
+    Raises:
+        ValueError: Ray is missing.
+    """
+    # Ray looks at them when it is loaded: no word to its makers, and no warning about GPUs.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
-        import ray
-        import ray.data
-    except ModuleNotFoundError as missing:
+        from pipeline.bulk import ray_data
+    except ImportError as error:
         raise ValueError(
-            f"the engine ray needs Ray ({missing.name} is missing): install namelang with "
-            "the extra ray, `pip install --constraint constraints.txt '.[train,ray]'`, on each node"
-        ) from missing
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except ConnectionError as error:
-        raise ValueError(f"there is no Ray cluster at {address}: {error}") from error
-    try:
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = sys.stderr.isatty()
-        context.print_on_execution_start = False
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-def _schema(source: str) -> pa.Schema:
-    """The columns of a Parquet file or folder.
-
-    Raises:
-        ValueError: it is none.
-    """
-    system, path = _filesystem(source)
-    try:
-        return dataset.dataset(path, filesystem=system, format="parquet").schema
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ValueError(f"{source} is no Parquet, which the engine ray needs: {error}") from error
-
-
-def _filesystem(uri: str) -> tuple[fs.FileSystem, str]:
-    """What a path or URI is on, and the path there."""
-    if "://" not in uri:
-        return fs.LocalFileSystem(), str(Path(uri).absolute())
-    try:
-        system, path = fs.FileSystem.from_uri(uri)
-    except pa.ArrowInvalid:  # a scheme that fsspec may know
-        import fsspec
-
-        known, path = fsspec.core.url_to_fs(uri)
-        system = fs.PyFileSystem(fs.FSSpecHandler(known))
-    return system, path
+            f"a job on many machines needs Ray ({error}); expected "
+            "`pip install -e '.[train,ray]' -c constraints.txt` on each of them"
+        ) from error
+    return ray_data

@@ -22,7 +22,7 @@ from pipeline.staging import locked
 
 STATE = "state.json"
 
-SUFFIXES = {None: "", Compression.GZIP: ".gz", Compression.ZSTD: ".zst"}
+PACKED = {None: "", Compression.GZIP: ".gz", Compression.ZSTD: ".zst"}
 
 
 class State(BaseModel):
@@ -125,7 +125,7 @@ class Folder:
         relative = job.files[place.file].relative
         name = f"{relative.name.removesuffix(''.join(relative.suffixes))}-{place.part:05d}"
         folder = self._work / "data" if self._whole else self._work / "data" / relative.parent
-        return folder / f"{name}.{job.to}{SUFFIXES[job.compression]}"
+        return folder / f"{name}.{job.to}{PACKED[job.compression]}"
 
     def _note(self, state: State) -> None:
         with _replacing(self._work / STATE) as partial:

@@ -47,12 +47,12 @@ class Format(StrEnum):
         """
         inner = path.with_suffix("") if Compression.of(path) else path
         suffix = inner.suffix.lower()
-        if suffix not in _SUFFIXES or (inner != path and _SUFFIXES[suffix] == "parquet"):
+        if suffix not in SUFFIXES or (inner != path and SUFFIXES[suffix] == "parquet"):
             raise ValueError(
-                f"{path.name!r} ends in {path.suffix!r}; expected {', '.join(_SUFFIXES)}, "
+                f"{path.name!r} ends in {path.suffix!r}; expected {', '.join(SUFFIXES)}, "
                 "and after a text's one .gz or .zst"
             )
-        return cls(_SUFFIXES[suffix])
+        return cls(SUFFIXES[suffix])
 
     @classmethod
     def named(cls, name: str) -> Self:
@@ -66,7 +66,7 @@ class Format(StrEnum):
         return cls(name)
 
 
-_SUFFIXES = {
+SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".tab": "tsv",

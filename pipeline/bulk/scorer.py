@@ -21,7 +21,11 @@ class Scorer:
         self.new = Columns(classifier.languages, tag, options)
         self.classifier = classifier
 
-    def score(self, table: pa.Table) -> pa.Table:
+    def known(self) -> Known:
+        """Room for answers, so that names of one table are not read again for the next."""
+        return Known(self.new.top_k)
+
+    def score(self, table: pa.Table, known: Known | None = None) -> pa.Table:
         """The table with the new columns at its end; each distinct name is read once.
 
         Raises:
@@ -29,14 +33,14 @@ class Scorer:
         """
         self.new.check(table.schema)
         column = self.new.options.column
-        new = self.columns(texts(table[column], column))
+        new = self.columns(texts(table[column], column), known)
         for title, values in zip(new.column_names, new.columns, strict=True):
             table = table.append_column(title, values)
         return table
 
-    def columns(self, names: pa.Array) -> pa.Table:
+    def columns(self, names: pa.Array, known: Known | None = None) -> pa.Table:
         """The new columns for an array of texts; a null gets nothing but a reason."""
-        known = Known(self.new.top_k)
+        known = known or self.known()
         rows, fresh = known.enter(Distinct.of(names))
         return self.new.of(known.fill(map(self.read, portions(fresh))), rows, missing(names))
 
