@@ -27,13 +27,17 @@ from ray.data.datasource.partitioning import PartitionStyle
 from ray.data.exceptions import ExecutionTimeoutError
 from ray.exceptions import RayError
 
-from model.threads import alone
+from model.threads import alone, cores
 from pipeline.bulk.columns import ScoreOptions
 from pipeline.bulk.listing import Source
 from pipeline.bulk.readers import Model
 from pipeline.bulk.storage import Out
 from pipeline.bulk.tally import Tally
 from pipeline.process import settle
+
+SCORING, MOVING = 0.75, 0.25
+"""Of a core, what an actor takes, and what a task that reads or writes takes: both fit on one, so
+that actors on every core do not wait for ever for rows that nobody can read."""
 
 
 class Files(NamedTuple):
@@ -122,7 +126,9 @@ def run(
     """
     with _connected(address, block):
         sink = Sink(out, source.partitions, options.prefix)
-        _scored(_read(source), model, options, actors).write_datasink(sink)
+        _scored(_read(source), model, options, actors).write_datasink(
+            sink, ray_remote_args={"num_cpus": MOVING}
+        )
         return sink.tally
 
 
@@ -135,6 +141,8 @@ def _connected(address: str | None, block: int) -> Iterator[None]:
         if ours:
             # Without an address Ray would take any cluster that this machine is part of.
             address = address or os.environ.get("RAY_ADDRESS") or "local"
+            if address == "local" and cores() < 2:
+                raise ValueError("Ray needs a core to list files beside one that reads names")
             ray.init(address, log_to_driver=False, logging_level=logging.WARNING)
         context = DataContext.get_current().copy()
         context.target_max_block_size = block
@@ -158,9 +166,9 @@ def _read(source: Source) -> Dataset:
         partitioning=folders if source.partitions else None,
         file_extensions=None,
         skip_paths=source.hidden or None,
-        # Two readers wait for the storage on one core. And what asks for other resources than the
-        # actors is not merged with them, so that one file is shared by many of those.
-        num_cpus=0.5,
+        # What asks for other resources than the actors is not merged with them, so that one file is
+        # shared by many of those.
+        num_cpus=MOVING,
     )
 
 
@@ -171,7 +179,6 @@ def _scored(rows: Dataset, model: Model, options: ScoreOptions, actors: int | No
         batch_format="pyarrow",
         batch_size=None,  # a block, whatever number of rows that is
         zero_copy_batch=True,
-        # One to begin with: actors that took every core at once would leave none to read and write.
         compute=ActorPoolStrategy(min_size=1, max_size=actors),
-        num_cpus=1,
+        num_cpus=SCORING,
     )
