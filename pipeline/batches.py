@@ -4,6 +4,7 @@ Shapes: N names, B batch, T steps, G n-gram order, C languages.
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.vocabulary import Vocabulary
+from pipeline.ragged import encode
 from pipeline.recipe import Recipe
 from pipeline.table import NameTable
 
@@ -54,47 +56,69 @@ def rows(table: NameTable, codes: Sequence[str]) -> Examples:
 
 
 class Batches:
-    """Encoded examples on a device, cut into batches of names of like length."""
+    """Encoded examples, cut into batches of names of like length.
+
+    On a CPU the ids stay in a file that is mapped into memory (`pipeline/ragged.py`); on CUDA all
+    of them are on the device, since no step may wait for its batch.
+    """
 
     POOL = 50
     """Batches' worth of shuffled names that are sorted by length together."""
 
     def __init__(
-        self, examples: Examples, vocabulary: Vocabulary, size: int, device: torch.device
+        self,
+        examples: Examples,
+        vocabulary: Vocabulary,
+        size: int,
+        device: torch.device,
+        scratch: Path | None = None,
     ) -> None:
-        ids, lengths = vocabulary.encode(examples.names)
-        self.ids = torch.from_numpy(ids).to(device)  # (N, T, G)
-        self.lengths = torch.from_numpy(lengths)  # (N,) on the host, which plans the epochs
+        """`scratch` is the folder for the ids, None for the system's temporary one."""
+        ids, bounds = encode(examples.names, vocabulary, scratch)
+        self._ids = torch.from_numpy(ids).to(device)  # (1 + P, G)
+        self._begin = torch.from_numpy(bounds[:-1]).to(device)  # (N,)
+        self._end = torch.from_numpy(bounds[1:]).to(device)  # (N,)
+        self._bounds = torch.from_numpy(bounds)  # (N + 1,) on the host, which plans the epochs
         self.targets = torch.from_numpy(examples.targets).to(device)  # (N, C)
-        self.size = size
+        self.device, self._size = device, size
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
-        return -(-len(self.ids) // self.size)
+        return -(-len(self._begin) // self._size)
 
     def shuffled(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """An epoch in random order: ids (B, T, G) without needless padding, targets (B, C).
 
         The generator is the host's: the order is sent to the device once, and no batch waits.
         """
-        order = torch.randperm(len(self.ids), generator=generator)
+        order = torch.randperm(len(self._begin), generator=generator)
         batches = []
-        for pool in order.split(self.POOL * self.size):
-            batches += pool[self.lengths[pool].argsort(stable=True)].split(self.size)
+        for pool in order.split(self.POOL * self._size):
+            batches += pool[self._lengths(pool).argsort(stable=True)].split(self._size)
         places = torch.randperm(len(batches), generator=generator).tolist()
         return self._cut([batches[place] for place in places])
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All examples in the order given."""
-        return self._cut(torch.arange(len(self.ids)).split(self.size))
+        return self._cut(torch.arange(len(self._begin)).split(self._size))
+
+    def _lengths(self, rows: Tensor) -> Tensor:
+        """(B,) steps of the names in these rows (B,), on the host."""
+        return self._bounds[rows + 1] - self._bounds[rows]
 
     def _cut(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of these rows, each (B,) on the host."""
-        longest = [int(self.lengths[rows].max()) for rows in batches]
-        sent = torch.cat(list(batches)).to(self.ids.device).split([*map(len, batches)])
+        longest = [int(self._lengths(rows).max()) for rows in batches]
+        sent = torch.cat(list(batches)).to(self.device).split([*map(len, batches)])
         for rows, steps in zip(sent, longest, strict=True):
-            begun = self.ids.shape[1] - steps
-            yield self.ids.index_select(0, rows)[:, begun:], self.targets.index_select(0, rows)
+            yield self._padded(rows, steps), self.targets.index_select(0, rows)
+
+    def _padded(self, rows: Tensor, steps: int) -> Tensor:
+        """(B, T, G) the ids of these rows (B,), padded on the left to so many steps."""
+        back = torch.arange(-steps, 0, device=self.device)
+        places = self._end[rows].unsqueeze(1) + back  # (B, T)
+        places *= places >= self._begin[rows].unsqueeze(1)  # the first row of all is 0
+        return self._ids.index_select(0, places.flatten()).view(len(rows), steps, -1)
 
 
 def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:

@@ -10,6 +10,7 @@ Shapes: N names, C languages.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,6 +83,7 @@ def distil(
     *,
     device: str = "auto",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    scratch: Path | None = None,
 ) -> Trained:
     """Train the network that is kept: taught by a committee, or alone if the recipe has no teacher.
 
@@ -91,9 +93,24 @@ def distil(
         ValueError: as `train`.
     """
     if not recipe.teachers:
-        return train(training, validation, vocabulary, recipe, device=device, on_epoch=on_epoch)
-
-    networks = teachers(training, validation, vocabulary, recipe, device=device, on_epoch=on_epoch)
+        return train(
+            training,
+            validation,
+            vocabulary,
+            recipe,
+            device=device,
+            on_epoch=on_epoch,
+            scratch=scratch,
+        )
+    networks = teachers(
+        training,
+        validation,
+        vocabulary,
+        recipe,
+        device=device,
+        on_epoch=on_epoch,
+        scratch=scratch,
+    )
     committee = convene(networks, training, validation)
     taught = lesson(training, committee, recipe.seed)
     return train(
@@ -104,6 +121,7 @@ def distil(
         device=device,
         network="pupil",
         on_epoch=on_epoch,
+        scratch=scratch,
     )
 
 
@@ -115,6 +133,7 @@ def teachers(
     *,
     device: str = "auto",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    scratch: Path | None = None,
 ) -> list[Classifier]:
     """The networks of the committee, trained side by side on the labels from different seeds.
 
@@ -131,6 +150,7 @@ def teachers(
             device=device,
             network=f"teacher {number + 1}",
             on_epoch=on_epoch,
+            scratch=scratch,
         )
         return as_classifier(trained, vocabulary)
 

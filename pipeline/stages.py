@@ -106,6 +106,7 @@ def train(
         recipe,
         device=device,
         on_epoch=on_epoch,
+        scratch=out,
     )
     artifact = Artifact(
         W=trained.W,

@@ -4,6 +4,7 @@ Shapes: N names, B batch, T steps, G n-gram order, C languages.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -63,8 +64,11 @@ def train(
     device: str = "auto",
     network: str = "the network",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    scratch: Path | None = None,
 ) -> Trained:
     """Train one network. On a CPU the same examples, recipe and thread count give the same bits.
+
+    `scratch` is the folder where the encoded names lie meanwhile, as in `pipeline/ragged.py`.
 
     Raises:
         ValueError: there are no names to train or to validate on, or the loss is not a number.
@@ -75,8 +79,8 @@ def train(
     on = torch.device(choose_device(device))
     rnn = RNN(len(vocabulary), recipe.hidden, training.targets.shape[1], seed=recipe.seed).to(on)
     order = torch.Generator().manual_seed(recipe.seed)
-    batches = Batches(training, vocabulary, recipe.batch, on)
-    held_out = Batches(validation, vocabulary, 1024, on)
+    batches = Batches(training, vocabulary, recipe.batch, on, scratch)
+    held_out = Batches(validation, vocabulary, 1024, on, scratch)
     fallback = torch.from_numpy(vocabulary.fallback).to(on)
     epochs = recipe.epochs_of(len(batches))
     curve: list[Epoch] = []
