@@ -134,12 +134,9 @@ def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Gene
     return torch.where(draw < share, fallback[ids], ids)
 
 
-def drop(h: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def drop(h: Tensor, share: float, draw: Tensor) -> Tensor:
     """h with a share of its entries zeroed and the others scaled up, so that the mean stays.
 
-    Unlike torch's own dropout it draws from `generator`, so a seed decides everything.
+    Unlike torch's own dropout it is given its random numbers, 0 to 1, in the shape of h.
     """
-    if not share:
-        return h
-    kept = torch.rand(h.shape, generator=generator, device=h.device) >= share
-    return h * kept / (1 - share)
+    return h * (draw >= share) / (1 - share)

@@ -22,6 +22,7 @@ from model.classifier import Classifier
 from model.vocabulary import Vocabulary
 from pipeline.batches import Examples
 from pipeline.pseudo_names import invent
+from pipeline.ranks import ALONE, Ranks
 from pipeline.recipe import Recipe
 from pipeline.spelling import SpellingModels
 from pipeline.threads import side_by_side
@@ -84,6 +85,7 @@ def distil(
     device: str = "auto",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     scratch: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> Trained:
     """Train the network that is kept: taught by a committee, or alone if the recipe has no teacher.
 
@@ -101,6 +103,7 @@ def distil(
             device=device,
             on_epoch=on_epoch,
             scratch=scratch,
+            ranks=ranks,
         )
     networks = teachers(
         training,
@@ -110,6 +113,7 @@ def distil(
         device=device,
         on_epoch=on_epoch,
         scratch=scratch,
+        ranks=ranks,
     )
     committee = convene(networks, training, validation)
     taught = lesson(training, committee, recipe.seed)
@@ -122,6 +126,7 @@ def distil(
         network="pupil",
         on_epoch=on_epoch,
         scratch=scratch,
+        ranks=ranks,
     )
 
 
@@ -134,8 +139,11 @@ def teachers(
     device: str = "auto",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     scratch: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> list[Classifier]:
     """The networks of the committee, trained side by side on the labels from different seeds.
+
+    One after the other where one network takes all there is: a GPU, or several ranks.
 
     Raises:
         ValueError: as `train`.
@@ -151,11 +159,12 @@ def teachers(
             network=f"teacher {number + 1}",
             on_epoch=on_epoch,
             scratch=scratch,
+            ranks=ranks,
         )
         return as_classifier(trained, vocabulary)
 
     numbers = range(recipe.teachers)
-    if choose_device(device) == "cuda":  # which one network keeps busy
+    if choose_device(device) == "cuda" or ranks.count > 1:
         return list(map(teacher, numbers))
     return side_by_side(teacher, numbers)
 
