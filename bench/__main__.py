@@ -15,15 +15,18 @@ from pipeline.table import NameTable
 
 SUITES = ("inference", "bulk", "training", "profile")
 """Those of training come last, because they settle the whole process for themselves."""
-ASKED_FOR = ("device", "http")
-"""Those that need what not every machine has: a GPU; wrk, and a promoted model."""
+ASKED_FOR = ("device", "growth", "http")
+"""Those that need what not every machine has: a GPU; memory; wrk, and a promoted model."""
 
 
 def main() -> None:
     """Measure, print tables, and leave JSON where it is asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=bench.__doc__)
     parser.add_argument(
-        "suite", nargs="?", choices=(*SUITES, *ASKED_FOR), help="default: all but device and http"
+        "suite",
+        nargs="?",
+        choices=(*SUITES, *ASKED_FOR),
+        help="default: all but device, growth and http",
     )
     parser.add_argument("--data", default="builtin", metavar="FILE", help="names to measure on")
     parser.add_argument("--json", type=Path, metavar="DIR", help="leave <suite>.json there")

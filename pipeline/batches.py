@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.vocabulary import Vocabulary
-from pipeline.ragged import encode
+from pipeline.ragged import encode, mapped
 from pipeline.recipe import Recipe
-from pipeline.table import NameTable
+from pipeline.table import NameTable, known_rows
+from pipeline.texts import numbered, taken
 
 Floats = NDArray[np.float32]
 
@@ -32,27 +33,24 @@ class Examples(NamedTuple):
     """(N, C) rows add up to 1; a name of several languages is shared between them."""
 
 
-def examples(table: NameTable, codes: Sequence[str]) -> Examples:
+def examples(table: NameTable, codes: Sequence[str], scratch: Path | None = None) -> Examples:
     """A table's distinct names, sorted, each with its records' shares of the languages `codes`.
 
-    Rows of other languages are left out: a class that no training name has cannot be learned.
+    Rows of other languages are left out: a class that no training name has cannot be learned. The
+    shares are mapped from a file in the folder `scratch`, as in `pipeline/ragged.py`.
     """
-    column = {code: c for c, code in enumerate(codes)}
-    rows = [i for i, language in enumerate(table.language) if language in column]
-    names = sorted({table.name[i] for i in rows})
-    place = {name: n for n, name in enumerate(names)}
-    counts = np.zeros((len(names), len(codes)), np.float32)
-    for i in rows:
-        counts[place[table.name[i]], column[table.language[i]]] += table.count[i]
-    return Examples(names, counts / counts.sum(axis=1, keepdims=True))
+    rows, classes = known_rows(table, codes)
+    names, place = numbered(taken(table.name, rows))
+    targets = mapped((len(names), len(codes)), np.float32, scratch)
+    np.add.at(targets, (place, classes), table.count[rows].astype(np.float32))
+    targets /= targets.sum(axis=1, keepdims=True)
+    return Examples(names, targets)
 
 
 def rows(table: NameTable, codes: Sequence[str]) -> Examples:
     """A table's rows in the languages `codes`, each a name with the one language it stands for."""
-    column = {code: c for c, code in enumerate(codes)}
-    kept = [i for i, language in enumerate(table.language) if language in column]
-    classes = [column[table.language[i]] for i in kept]
-    return Examples([table.name[i] for i in kept], np.eye(len(codes), dtype=np.float32)[classes])
+    kept, classes = known_rows(table, codes)
+    return Examples(taken(table.name, kept), np.eye(len(codes), dtype=np.float32)[classes])
 
 
 class Batches:

@@ -9,7 +9,7 @@ Hinton, Vinyals and Dean, Distilling the knowledge in a neural network, 2015.
 Shapes: N names, C languages.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from model.classifier import Classifier
 from model.vocabulary import Vocabulary
 from pipeline.batches import Examples
 from pipeline.pseudo_names import invent
+from pipeline.ragged import mapped
 from pipeline.ranks import ALONE, Ranks
 from pipeline.recipe import Recipe
 from pipeline.spelling import SpellingModels
@@ -49,6 +50,9 @@ PSEUDO_NAMES = 80_000
 are training names, if these are more …"""
 PSEUDO_PER_NAME = 12
 """… but at most so many for each training name."""
+
+AT_ONCE = 2**18
+"""Names that the committee is asked about at once, which bounds the memory of its answers."""
 
 Floats = NDArray[np.float32]
 
@@ -116,7 +120,7 @@ def distil(
         ranks=ranks,
     )
     committee = convene(networks, training, validation)
-    taught = lesson(training, committee, recipe.seed)
+    taught = lesson(training, committee, recipe.seed, scratch)
     return train(
         taught,
         validation,
@@ -178,15 +182,32 @@ def convene(networks: Sequence[Classifier], training: Examples, validation: Exam
     return committee._replace(temperature=together, relief=RELIEF)
 
 
-def lesson(training: Examples, committee: Committee, seed: int) -> Examples:
-    """What the pupil learns from: training names, and names that nobody bears, with targets."""
-    tries = min(max(PSEUDO_NAMES, len(training.names)), PSEUDO_PER_NAME * len(training.names))
+def lesson(
+    training: Examples, committee: Committee, seed: int, scratch: Path | None = None
+) -> Examples:
+    """What the pupil learns from: training names, and names that nobody bears, with targets.
+
+    These are mapped from a file in the folder `scratch`, as in `pipeline/ragged.py`.
+    """
+    N = len(training.names)
+    tries = min(max(PSEUDO_NAMES, N), PSEUDO_PER_NAME * N)
     invented = invent(training, tries, np.random.default_rng(seed))
-    known = LABEL_SHARE * training.targets + (1 - LABEL_SHARE) * committee.believe(training.names)
-    return Examples(
-        [*training.names] * READINGS + invented,
-        np.concatenate([known] * READINGS + [committee.believe(invented)]),
-    )
+    shape = READINGS * N + len(invented), training.targets.shape[1]
+    targets: Floats = mapped(shape, np.float32, scratch)
+    for rows in slices(N):
+        known = LABEL_SHARE * training.targets[rows]
+        known += (1 - LABEL_SHARE) * committee.believe(training.names[rows])
+        for reading in range(READINGS):
+            targets[reading * N :][rows] = known
+    for rows in slices(len(invented)):
+        targets[READINGS * N :][rows] = committee.believe(invented[rows])
+    return Examples(list(training.names) * READINGS + invented, targets)
+
+
+def slices(names: int) -> Iterator[slice]:
+    """Of so many names at most `AT_ONCE` at a time, in order."""
+    for begin in range(0, names, AT_ONCE):
+        yield slice(begin, min(begin + AT_ONCE, names))
 
 
 def as_classifier(trained: Trained, vocabulary: Vocabulary) -> Classifier:

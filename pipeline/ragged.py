@@ -8,7 +8,7 @@ Shapes: N names, P steps of all names, G n-gram order.
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,3 +48,12 @@ def encode(names: Sequence[str], vocabulary: Vocabulary, scratch: Path | None = 
         np.cumsum(bounds, out=bounds)
         # To be written to, as torch demands of what it shares; nobody does.
         return Ragged(np.memmap(file, np.int32, "r+", shape=(int(bounds[-1]), G)), bounds)
+
+
+def mapped(shape: tuple[int, ...], kind: type[np.generic], scratch: Path | None = None) -> Any:
+    """Zeros of this shape and kind in such a file; a plain array where there are none."""
+    if not all(shape):
+        return np.zeros(shape, kind)
+    with TemporaryFile(dir=scratch) as file:
+        file.truncate(int(np.prod(shape)) * np.dtype(kind).itemsize)
+        return np.memmap(file, kind, "r+", shape=shape)

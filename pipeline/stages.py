@@ -26,6 +26,7 @@ from pipeline.ranks import Ranks, call, calls, joined
 from pipeline.recipe import Recipe
 from pipeline.sources.protocol import Dropped, Source
 from pipeline.table import NameTable, read_records, write_records
+from pipeline.texts import numbered
 from pipeline.train import Epoch, Trained
 from pipeline.workspace import stage, workspace
 
@@ -82,7 +83,7 @@ def build_vocabulary(
     out: Path, sides: Path, order: int, marks: bool, min_count: int, most: int
 ) -> None:
     """Training names → `vocabulary.json`."""
-    names = sorted(set(NameTable.read(sides / "train.parquet").name))
+    names, _ = numbered(NameTable.read(sides / "train.parquet").name)
     vocabulary = Vocabulary.fit(names, order=order, marks=marks, min_count=min_count, most=most)
     write_json(out / "vocabulary.json", dataclasses.asdict(vocabulary))
 
@@ -111,7 +112,7 @@ def train(
             sides, vocabulary, recipe, device, on_epoch=on_epoch, scratch=out, ranks=ranks
         )
     table, held_out = (NameTable.read(sides / f"{s}.parquet") for s in ("train", "validation"))
-    codes = sorted(set(table.language))
+    codes = list(numbered(table.language)[0])
     words = Vocabulary.from_dict(read_json(vocabulary / "vocabulary.json"))
     artifact = Artifact(
         W=trained.W,
@@ -166,9 +167,9 @@ def _learn(
 ) -> Trained:
     """W, U and V from the files of earlier stages."""
     table, held_out = (NameTable.read(sides / f"{s}.parquet") for s in ("train", "validation"))
-    codes = sorted(set(table.language))
+    codes = list(numbered(table.language)[0])
     return distil(
-        examples(table, codes),
+        examples(table, codes, scratch),
         rows(held_out, codes),
         Vocabulary.from_dict(read_json(vocabulary / "vocabulary.json")),
         recipe,

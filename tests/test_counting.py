@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.counting import GramCounts
@@ -45,6 +45,7 @@ def in_chunks(
     return [gram for *_, gram in counts.most_frequent(min_count, most)]
 
 
+@settings(deadline=None)
 @given(NAMES, st.integers(1, 5), st.booleans(), st.integers(1, 3), MOST)
 def test_a_vocabulary_holds_what_plain_counting_says(
     names: list[str], order: int, marks: bool, min_count: int, most: int | None
@@ -56,6 +57,7 @@ def test_a_vocabulary_holds_what_plain_counting_says(
     assert Vocabulary.fit(iter(names), **options) == expected  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(st.lists(NAMES, max_size=8), st.integers(1, 4), st.booleans(), st.integers(1, 3), MOST)
 def test_how_the_names_are_parted_and_ordered_does_not_matter(
     chunks: list[list[str]], order: int, marks: bool, min_count: int, most: int | None
