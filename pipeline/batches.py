@@ -73,23 +73,23 @@ class Batches:
     ) -> None:
         """`scratch` is the folder for the ids, None for the system's temporary one."""
         ids, bounds = encode(examples.names, vocabulary, scratch)
-        self._ids = torch.from_numpy(ids).to(device)  # (1 + P, G)
-        self._begin = torch.from_numpy(bounds[:-1]).to(device)  # (N,)
-        self._end = torch.from_numpy(bounds[1:]).to(device)  # (N,)
+        self._ids = torch.from_numpy(ids).to(device)  # (N + P, G)
         self._bounds = torch.from_numpy(bounds)  # (N + 1,) on the host, which plans the epochs
+        self._spans = self._bounds.to(device).unfold(0, 2, 1)  # (N, 2) each name's bounds
+        self._back = torch.arange(-int(np.diff(bounds).max(initial=0)), 0, device=device)
         self.targets = torch.from_numpy(examples.targets).to(device)  # (N, C)
         self.device, self._size = device, size
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
-        return -(-len(self._begin) // self._size)
+        return -(-len(self.targets) // self._size)
 
     def shuffled(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """An epoch in random order: ids (B, T, G) without needless padding, targets (B, C).
 
         The generator is the host's: the order is sent to the device once, and no batch waits.
         """
-        order = torch.randperm(len(self._begin), generator=generator)
+        order = torch.randperm(len(self.targets), generator=generator)
         batches = []
         for pool in order.split(self.POOL * self._size):
             batches += pool[self._lengths(pool).argsort(stable=True)].split(self._size)
@@ -98,11 +98,11 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All examples in the order given."""
-        return self._cut(torch.arange(len(self._begin)).split(self._size))
+        return self._cut(torch.arange(len(self.targets)).split(self._size))
 
     def _lengths(self, rows: Tensor) -> Tensor:
         """(B,) steps of the names in these rows (B,), on the host."""
-        return self._bounds[rows + 1] - self._bounds[rows]
+        return self._bounds[rows + 1] - self._bounds[rows] - 1
 
     def _cut(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of these rows, each (B,) on the host."""
@@ -113,9 +113,9 @@ class Batches:
 
     def _padded(self, rows: Tensor, steps: int) -> Tensor:
         """(B, T, G) the ids of these rows (B,), padded on the left to so many steps."""
-        back = torch.arange(-steps, 0, device=self.device)
-        places = self._end[rows].unsqueeze(1) + back  # (B, T)
-        places *= places >= self._begin[rows].unsqueeze(1)  # the first row of all is 0
+        begin, end = self._spans.index_select(0, rows).split(1, dim=1)  # (B, 1)
+        # Before a name begins, the row of 0 is read again.
+        places = torch.maximum(end + self._back[len(self._back) - steps :], begin)  # (B, T)
         return self._ids.index_select(0, places.flatten()).view(len(rows), steps, -1)
 
 

@@ -8,7 +8,7 @@ Shapes: N names, P steps of all names, G n-gram order.
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ class Ragged(NamedTuple):
     """Encoded names, one after the other."""
 
     ids: Ids
-    """(1 + P, G) of all steps, memory-mapped; the first row is 0, for what pads a batch."""
+    """(N + P, G) memory-mapped; before the steps of each name stands a row of 0, which pads it."""
     bounds: NDArray[np.int64]
     """(N + 1,) name n has the rows from `bounds[n]` to below `bounds[n + 1]`."""
 
@@ -35,25 +35,26 @@ def encode(names: Sequence[str], vocabulary: Vocabulary, scratch: Path | None = 
     `scratch` is the folder it lies in, None for the system's temporary one, which on some machines
     is memory itself.
     """
-    G = vocabulary.order
-    bounds = np.ones(len(names) + 1, np.int64)
+    bounds = np.zeros(len(names) + 1, np.int64)
     with TemporaryFile(dir=scratch) as file:
-        file.write(np.zeros(G, np.int32).data)
         for begin in range(0, len(names), CHUNK):
             ids, lengths = vocabulary.encode(names[begin : begin + CHUNK])
-            steps = np.arange(ids.shape[1]) >= ids.shape[1] - lengths[:, np.newaxis]
-            file.write(ids[steps].data)
-            bounds[begin + 1 : begin + 1 + len(lengths)] = lengths
+            ids = np.pad(ids, ((0, 0), (1, 0), (0, 0)))
+            mine = np.arange(ids.shape[1], 0, -1) <= lengths[:, np.newaxis] + 1
+            file.write(ids[mine].data)
+            bounds[begin + 1 : begin + 1 + len(lengths)] = lengths + 1
         file.flush()
         np.cumsum(bounds, out=bounds)
-        # To be written to, as torch demands of what it shares; nobody does.
-        return Ragged(np.memmap(file, np.int32, "r+", shape=(int(bounds[-1]), G)), bounds)
+        return Ragged(_map(file, (int(bounds[-1]), vocabulary.order), np.int32), bounds)
 
 
 def mapped(shape: tuple[int, ...], kind: type[np.generic], scratch: Path | None = None) -> Any:
-    """Zeros of this shape and kind in such a file; a plain array where there are none."""
-    if not all(shape):
-        return np.zeros(shape, kind)
+    """Zeros of this shape and kind in such a file."""
     with TemporaryFile(dir=scratch) as file:
         file.truncate(int(np.prod(shape)) * np.dtype(kind).itemsize)
-        return np.memmap(file, kind, "r+", shape=shape)
+        return _map(file, shape, kind)
+
+
+def _map(file: IO[bytes], shape: tuple[int, ...], kind: type[np.generic]) -> Any:
+    # To be written to, as torch demands of what it shares. Nothing cannot be mapped.
+    return np.memmap(file, kind, "r+", shape=shape) if all(shape) else np.zeros(shape, kind)
