@@ -15,8 +15,8 @@ from pipeline.table import NameTable
 
 SUITES = ("inference", "sharing", "training", "profile")
 """Those of training come last, because they settle the whole process for themselves."""
-ASKED_FOR = ("bulk", "device", "http")
-"""Those that need what not every machine has: a promoted model, a GPU, wrk."""
+ASKED_FOR = ("bulk", "device", "growth", "http")
+"""Those that need what not every machine has: a promoted model, a GPU, memory, wrk."""
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
         "suite",
         nargs="?",
         choices=(*SUITES, *ASKED_FOR),
-        help="default: all but bulk, device and http",
+        help="default: all but bulk, device, growth and http",
     )
     parser.add_argument("--data", default="builtin", metavar="FILE", help="names to measure on")
     parser.add_argument("--json", type=Path, metavar="DIR", help="leave <suite>.json there")

@@ -80,12 +80,12 @@ def seed(batches: Batches, vocabulary: Vocabulary) -> Table:
     sides = {
         OURS: lambda: ours(batches, vocabulary, SEED, epochs),
         LAYER: lambda: eager(
-            LayerNetwork(len(vocabulary), SEED.hidden, C).to(batches.ids.device), SEED
+            LayerNetwork(len(vocabulary), SEED.hidden, C).to(batches.device), SEED
         ),
     }
     seconds = in_turns({side: _train(batches, new, epochs) for side, new in sides.items()})
     return Table(
-        f"{epochs} epochs of {len(batches.ids)} names, H = {SEED.hidden}, batch {SEED.batch}",
+        f"{epochs} epochs of {len(batches.targets)} names, H = {SEED.hidden}, batch {SEED.batch}",
         {"side": "", "seconds": ".3f", "min": ".3f", "max": ".3f"},
         [
             {"side": side, "seconds": float(np.median(taken)), "min": min(taken), "max": max(taken)}
@@ -98,7 +98,7 @@ def seed(batches: Batches, vocabulary: Vocabulary) -> Table:
 def training(batches: Batches, vocabulary: Vocabulary, recipe: Recipe) -> Table:
     """Names a second of whole epochs, from ids on the device to updated weights."""
     shape = (len(vocabulary), recipe.hidden, batches.targets.shape[1])
-    on, turns, note = batches.ids.device, RUNS + 2, ""
+    on, turns, note = batches.device, RUNS + 2, ""
     learners = {
         OURS: ours(batches, vocabulary, recipe, turns),
         LOOP: ours(batches, vocabulary, recipe, turns),
@@ -112,7 +112,7 @@ def training(batches: Batches, vocabulary: Vocabulary, recipe: Recipe) -> Table:
             del learners[FLASH]
             note = f"{FLASH} failed: {error}"
     seconds = in_turns({side: _epoch(batches, *each) for side, each in _how(learners).items()})
-    rates = {side: Rate.of(len(batches.ids), taken) for side, taken in seconds.items()}
+    rates = {side: Rate.of(len(batches.targets), taken) for side, taken in seconds.items()}
     return _rates(f"Training, H = {recipe.hidden}, batch {recipe.batch}", rates, LAYER, note)
 
 

@@ -41,7 +41,7 @@ class Flash(nn.Module):
 
 def ours(batches: Batches, vocabulary: Vocabulary, recipe: Recipe, epochs: int) -> Learn:
     """Our step, clipping and schedule included, with graphs captured anew."""
-    on = batches.ids.device
+    on = batches.device
     rnn = RNN(len(vocabulary), recipe.hidden, batches.targets.shape[1]).to(on)
     fallback = torch.from_numpy(vocabulary.fallback).to(on)
     return GraphStep(rnn, fallback, recipe, epochs * len(batches)).take
@@ -66,7 +66,7 @@ def eager(model: nn.Module, recipe: Recipe) -> Learn:
 def run(batches: Batches, learn: Learn, epochs: int) -> None:
     """Learn from every name so often, and wait for the end."""
     order = torch.Generator().manual_seed(0)
-    total = torch.zeros((), device=batches.ids.device)
+    total = torch.zeros((), device=batches.device)
     for _ in range(epochs):
         for ids, targets in batches.shuffled(order):
             total += learn(ids, targets) * len(ids)

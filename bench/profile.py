@@ -92,7 +92,8 @@ def parts(
     optimiser = torch.optim.AdamW([dense], fused=True)
 
     def head() -> object:
-        loss = F.cross_entropy(drop(h, recipe.dropout, generator) @ V.t(), targets)
+        draw = torch.rand(h.shape, generator=generator)
+        loss = F.cross_entropy(drop(h, recipe.dropout, draw) @ V.t(), targets)
         return torch.autograd.grad(loss, (h, V))
 
     work: dict[str, Callable[[], object]] = {

@@ -12,10 +12,10 @@ import torch
 
 from bench.article import Loop, Vectorized
 from bench.child import Task, in_child
-from bench.growth import growth
 from bench.layer import Layer
 from bench.programs import Ours, Program, follow
 from bench.records import Sides, few, part
+from bench.repeated import growth
 from bench.report import (
     PRODUCT,
     PRODUCT_FLOP,

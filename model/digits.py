@@ -1,9 +1,11 @@
 """An n-gram as one whole number, so that NumPy can count and look up many at once.
 
-Each learned character is a digit from 1 on, in the order of code points; 0 is "not learned".
+Each character is a digit from 1 on; 0 is "not known".
 
 Shapes: n places in a text.
 """
+
+import math
 
 import numpy as np
 
@@ -26,8 +28,19 @@ def base_of(letters: int, order: int) -> int:
     return base
 
 
+def largest_base(order: int) -> int:
+    """The base that leaves room for the most characters."""
+    base = math.ceil(2 ** (64 / order))
+    while base**order >= 2**64:
+        base -= 1
+    return base
+
+
 def digits_of(alphabet: Codes) -> Keys:
-    """From code point to digit, 0 for those not in the (sorted) alphabet and, last, beyond it."""
+    """From code point to digit, 0 for those not in the alphabet and, last, beyond it.
+
+    The digits count from 1 in the alphabet's order.
+    """
     digit = np.zeros(int(alphabet.max(initial=0)) + 2, np.uint64)
     digit[alphabet] = np.arange(1, alphabet.size + 1)
     return digit
@@ -47,14 +60,14 @@ def numbers_at(digit: Keys, codes: Codes, at: Integers, length: int, base: int) 
     return numbers
 
 
-def spell(number: int, alphabet: Codes) -> str:
+def spell(number: int, alphabet: Codes, base: int) -> str:
     """The n-gram of a number.
 
-    >>> spell(7, np.array([ord("a"), ord("b")]))
+    >>> spell(21, np.array([ord("a"), ord("b")]), 10)
     'ba'
     """
     symbols = []
     while number:
-        number, digit = divmod(number, alphabet.size + 1)
+        number, digit = divmod(number, base)
         symbols.append(chr(alphabet[digit - 1]))
     return "".join(reversed(symbols))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from model.lookup import Ids
 from model.symbols import START
-from model.vocabulary import NOTHING, Vocabulary
+from model.vocabulary import CHUNK, NOTHING, Vocabulary
 
 DISCOUNT = 0.5
 """What absolute discounting takes from the count of each n-gram; 0.3 to 0.9 made no difference."""
@@ -49,8 +49,10 @@ class NGramModel:
     @classmethod
     def fit(cls, vocabulary: Vocabulary, names: Sequence[str]) -> Self:
         """Count the n-grams of normalised names."""
-        ids = vocabulary.encode(names).ids
-        counts = np.bincount(ids.ravel(), minlength=len(vocabulary))
+        counts = np.zeros(len(vocabulary), np.int64)
+        for begin in range(0, len(names), CHUNK):
+            ids = vocabulary.encode(names[begin : begin + CHUNK]).ids
+            counts += np.bincount(ids.ravel(), minlength=len(vocabulary))
         counts[NOTHING] = 0
         return cls(vocabulary, tuple(counts.tolist()))
 

@@ -11,19 +11,24 @@ Feature 0 is nothing: padding, or an n-gram that was not learned. Its column of 
 character that was not learned falls back to the feature of its script, and that to `unknown`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from model.digits import base_of, digits_of, numbers_at, spell
+from model.counting import GramCounts
+from model.digits import base_of, digits_of, numbers_at
 from model.lookup import Ids, Keys, Lookup
 from model.symbols import END, START, Codes, Integers, Symbols, flatten
 from model.text import script
 
 NOTHING, UNKNOWN = 0, 1
+
+CHUNK = 2**15
+"""Names that are counted at once, which bounds the memory that it takes."""
 
 
 class Encoded(NamedTuple):
@@ -70,7 +75,7 @@ class Vocabulary:
     @classmethod
     def fit(
         cls,
-        names: Sequence[str],
+        names: Iterable[str],
         *,
         order: int = 3,
         marks: bool = True,
@@ -79,28 +84,21 @@ class Vocabulary:
     ) -> "Vocabulary":
         """Learn from normalised training names every n-gram that occurs `min_count` times.
 
+        The names are read once, and need not fit in memory (`model/counting.py`).
+
         Where `most` is given and these are more, n-grams of two symbols and longer are left out,
         the rarest first and the longest of them, until there are so many. Scripts are those of all
         characters, also of the rare ones that fall back to them.
+
+        Raises:
+            ValueError: the names have too many characters for n-grams of this order.
         """
-        text = flatten(names, marks)
-        at = text.steps()
-        step = at - np.repeat(text.starts, text.lengths)
-        alphabet = np.unique(text.codes[at])
-        digit, base = digits_of(alphabet), base_of(alphabet.size, order)
-        ranked: list[tuple[bool, int, int, str]] = []  # characters, then the others by count
-        for length in range(1, order + 1):
-            whole = at[step >= length - 1]
-            numbers = numbers_at(digit, text.codes, whole, length, base)
-            keys, counts = np.unique(numbers, return_counts=True)
-            kept = counts >= min_count
-            ranked += [
-                (length > 1, -count, length, spell(key, alphabet))
-                for key, count in zip(keys[kept].tolist(), counts[kept].tolist(), strict=True)
-            ]
-        chosen = sorted(ranked)[:most]
-        grams = sorted((gram for *_, gram in chosen), key=lambda gram: (len(gram), gram))
-        scripts = {script(chr(symbol)) for symbol in alphabet if chr(symbol) not in (START, END)}
+        counts, left = GramCounts(order, marks), iter(names)
+        while chunk := list(islice(left, CHUNK)):
+            counts.add(chunk)
+        found = (gram for *_, gram in counts.most_frequent(min_count, most))
+        grams = sorted(found, key=lambda gram: (len(gram), gram))
+        scripts = set(map(script, counts.characters))
         return cls(order, marks, tuple(sorted(scripts)), tuple(grams))
 
     @classmethod

@@ -4,6 +4,7 @@ Shapes: N names, B batch, T steps, G n-gram order, C languages.
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.vocabulary import Vocabulary
+from pipeline.ragged import encode, mapped
 from pipeline.recipe import Recipe
-from pipeline.table import NameTable
+from pipeline.table import NameTable, known_rows
+from pipeline.texts import numbered, taken
 
 Floats = NDArray[np.float32]
 
@@ -30,71 +33,90 @@ class Examples(NamedTuple):
     """(N, C) rows add up to 1; a name of several languages is shared between them."""
 
 
-def examples(table: NameTable, codes: Sequence[str]) -> Examples:
+def examples(table: NameTable, codes: Sequence[str], scratch: Path | None = None) -> Examples:
     """A table's distinct names, sorted, each with its records' shares of the languages `codes`.
 
-    Rows of other languages are left out: a class that no training name has cannot be learned.
+    Rows of other languages are left out: a class that no training name has cannot be learned. The
+    shares are mapped from a file in the folder `scratch`, as in `pipeline/ragged.py`.
     """
-    column = {code: c for c, code in enumerate(codes)}
-    rows = [i for i, language in enumerate(table.language) if language in column]
-    names = sorted({table.name[i] for i in rows})
-    place = {name: n for n, name in enumerate(names)}
-    counts = np.zeros((len(names), len(codes)), np.float32)
-    for i in rows:
-        counts[place[table.name[i]], column[table.language[i]]] += table.count[i]
-    return Examples(names, counts / counts.sum(axis=1, keepdims=True))
+    rows, classes = known_rows(table, codes)
+    names, place = numbered(taken(table.name, rows))
+    targets = mapped((len(names), len(codes)), np.float32, scratch)
+    np.add.at(targets, (place, classes), table.count[rows].astype(np.float32))
+    targets /= targets.sum(axis=1, keepdims=True)
+    return Examples(names, targets)
 
 
 def rows(table: NameTable, codes: Sequence[str]) -> Examples:
     """A table's rows in the languages `codes`, each a name with the one language it stands for."""
-    column = {code: c for c, code in enumerate(codes)}
-    kept = [i for i, language in enumerate(table.language) if language in column]
-    classes = [column[table.language[i]] for i in kept]
-    return Examples([table.name[i] for i in kept], np.eye(len(codes), dtype=np.float32)[classes])
+    kept, classes = known_rows(table, codes)
+    return Examples(taken(table.name, kept), np.eye(len(codes), dtype=np.float32)[classes])
 
 
 class Batches:
-    """Encoded examples on a device, cut into batches of names of like length."""
+    """Encoded examples, cut into batches of names of like length.
+
+    On a CPU the ids stay in a file that is mapped into memory (`pipeline/ragged.py`); on CUDA all
+    of them are on the device, since no step may wait for its batch.
+    """
 
     POOL = 50
     """Batches' worth of shuffled names that are sorted by length together."""
 
     def __init__(
-        self, examples: Examples, vocabulary: Vocabulary, size: int, device: torch.device
+        self,
+        examples: Examples,
+        vocabulary: Vocabulary,
+        size: int,
+        device: torch.device,
+        scratch: Path | None = None,
     ) -> None:
-        ids, lengths = vocabulary.encode(examples.names)
-        self.ids = torch.from_numpy(ids).to(device)  # (N, T, G)
-        self.lengths = torch.from_numpy(lengths)  # (N,) on the host, which plans the epochs
+        """`scratch` is the folder for the ids, None for the system's temporary one."""
+        ids, bounds = encode(examples.names, vocabulary, scratch)
+        self._ids = torch.from_numpy(ids).to(device)  # (N + P, G)
+        self._bounds = torch.from_numpy(bounds)  # (N + 1,) on the host, which plans the epochs
+        self._spans = self._bounds.to(device).unfold(0, 2, 1)  # (N, 2) each name's bounds
+        self._back = torch.arange(-int(np.diff(bounds).max(initial=0)), 0, device=device)
         self.targets = torch.from_numpy(examples.targets).to(device)  # (N, C)
-        self.size = size
+        self.device, self._size = device, size
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
-        return -(-len(self.ids) // self.size)
+        return -(-len(self.targets) // self._size)
 
     def shuffled(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """An epoch in random order: ids (B, T, G) without needless padding, targets (B, C).
 
         The generator is the host's: the order is sent to the device once, and no batch waits.
         """
-        order = torch.randperm(len(self.ids), generator=generator)
+        order = torch.randperm(len(self.targets), generator=generator)
         batches = []
-        for pool in order.split(self.POOL * self.size):
-            batches += pool[self.lengths[pool].argsort(stable=True)].split(self.size)
+        for pool in order.split(self.POOL * self._size):
+            batches += pool[self._lengths(pool).argsort(stable=True)].split(self._size)
         places = torch.randperm(len(batches), generator=generator).tolist()
         return self._cut([batches[place] for place in places])
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All examples in the order given."""
-        return self._cut(torch.arange(len(self.ids)).split(self.size))
+        return self._cut(torch.arange(len(self.targets)).split(self._size))
+
+    def _lengths(self, rows: Tensor) -> Tensor:
+        """(B,) steps of the names in these rows (B,), on the host."""
+        return self._bounds[rows + 1] - self._bounds[rows] - 1
 
     def _cut(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of these rows, each (B,) on the host."""
-        longest = [int(self.lengths[rows].max()) for rows in batches]
-        sent = torch.cat(list(batches)).to(self.ids.device).split([*map(len, batches)])
+        longest = [int(self._lengths(rows).max()) for rows in batches]
+        sent = torch.cat(list(batches)).to(self.device).split([*map(len, batches)])
         for rows, steps in zip(sent, longest, strict=True):
-            begun = self.ids.shape[1] - steps
-            yield self.ids.index_select(0, rows)[:, begun:], self.targets.index_select(0, rows)
+            yield self._padded(rows, steps), self.targets.index_select(0, rows)
+
+    def _padded(self, rows: Tensor, steps: int) -> Tensor:
+        """(B, T, G) the ids of these rows (B,), padded on the left to so many steps."""
+        begin, end = self._spans.index_select(0, rows).split(1, dim=1)  # (B, 1)
+        # Before a name begins, the row of 0 is read again.
+        places = torch.maximum(end + self._back[len(self._back) - steps :], begin)  # (B, T)
+        return self._ids.index_select(0, places.flatten()).view(len(rows), steps, -1)
 
 
 def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
@@ -110,12 +132,9 @@ def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Gene
     return torch.where(draw < share, fallback[ids], ids)
 
 
-def drop(h: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def drop(h: Tensor, share: float, draw: Tensor) -> Tensor:
     """h with a share of its entries zeroed and the others scaled up, so that the mean stays.
 
-    Unlike torch's own dropout it draws from `generator`, so a seed decides everything.
+    Unlike torch's own dropout it is given its random numbers, 0 to 1, in the shape of h.
     """
-    if not share:
-        return h
-    kept = torch.rand(h.shape, generator=generator, device=h.device) >= share
-    return h * kept / (1 - share)
+    return h * (draw >= share) / (1 - share)

@@ -11,7 +11,8 @@ from model.conformal import Conformal, groups_by_size
 from model.familiarity import Familiarity
 from model.verdict import KNOWN, judge
 from model.vocabulary import Vocabulary
-from pipeline.table import NameTable
+from pipeline.table import NameTable, known_rows
+from pipeline.texts import numbered
 
 
 class ProbabilityModel(Protocol):
@@ -46,18 +47,13 @@ def calibrate(model: ProbabilityModel, training: NameTable, validation: NameTabl
     Rows of languages that the model does not know are left out of sets and confusion; rows whose
     verdict is unknown are left out of the confusion, as nobody would count such an answer.
     """
-    class_of = {language.code: c for c, language in enumerate(model.languages)}
-    known = validation.take(
-        np.flatnonzero([language in class_of for language in validation.language])
-    )
-    truth = np.array([class_of[language] for language in known.language], np.int64)
-    C = len(class_of)
-    seen = [class_of[language] for language in training.language if language in class_of]
-    groups = groups_by_size(
-        np.bincount(np.array(seen, np.int64), minlength=C), np.bincount(truth, minlength=C)
-    )
+    codes = [language.code for language in model.languages]
+    kept, truth = known_rows(validation, codes)
+    known = validation.take(kept)
+    C, (_, seen) = len(codes), known_rows(training, codes)
+    groups = groups_by_size(np.bincount(seen, minlength=C), np.bincount(truth, minlength=C))
     familiarity = Familiarity.fit(
-        model.vocabulary, sorted(set(training.name)), sorted(set(validation.name))
+        model.vocabulary, numbered(training.name)[0], numbered(validation.name)[0]
     )
     probabilities = model.probabilities(known.name)
     conformal = Conformal.fit(probabilities, truth, groups)

@@ -4,13 +4,13 @@ import html
 import math
 import re
 import unicodedata
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import ftfy
 import numpy as np
-from numpy.typing import NDArray
 
 from model.text import normalise
 from pipeline.clean_report import CleanReport, LanguageCount
@@ -18,6 +18,7 @@ from pipeline.languages import fold, resolve
 from pipeline.sources.protocol import DataError, Dropped
 from pipeline.spellings import Spellings, skeleton
 from pipeline.table import NameTable, Record
+from pipeline.texts import numbered
 
 LONGEST_NAME = 64  # symbols, once normalised
 MOST_WORDS = 3  # without a particle
@@ -34,17 +35,21 @@ _PARTICLE = re.compile(  # the little words of long family names
 
 @dataclass
 class _Kept:
-    """What has passed so far: one entry a record in the lists, one a key in the dictionaries."""
+    """What has passed so far: one entry a record in the arrays, one a key in the dictionaries."""
 
-    pairs: dict[tuple[str, str], int] = field(default_factory=dict)  # (language, name) → number
+    numbers: defaultdict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    """Language → name → number of the pair."""
     slots: dict[tuple[str, str], int] = field(default_factory=dict)  # (source, language) → number
-    pair: list[int] = field(default_factory=list)
-    slot: list[int] = field(default_factory=list)
-    weight: list[float] = field(default_factory=list)
+    pair: "array[int]" = field(default_factory=lambda: array("q"))
+    slot: "array[int]" = field(default_factory=lambda: array("q"))
+    weight: "array[float]" = field(default_factory=lambda: array("d"))
     spellings: Spellings = field(default_factory=Spellings)
+    pairs: int = 0
 
     def add(self, language: str, name: str, record: Record) -> None:
-        self.pair.append(self.pairs.setdefault((language, name), len(self.pairs)))
+        number = self.numbers[language].setdefault(name, self.pairs)
+        self.pairs += number == self.pairs
+        self.pair.append(number)
         key = (record.source, language)
         self.slot.append(self.slots.setdefault(key, len(self.slots)))
         self.weight.append(record.weight)
@@ -89,15 +94,16 @@ def clean(
         if raw != record.name.strip(_EDGES):
             repaired[record.source].add("encoding or HTML repaired", rows[record.source])
         kept.add(codes.setdefault(fold(language), language), name, record)
-    table, too_few = _table(kept, min_names)
+    table, languages, too_few = _table(kept, min_names)
+    labels = np.bincount(numbered(table.name)[1])  # of each name
     report = CleanReport(
         rows=rows.total(),
         min_names=min_names,
-        names=len(set(table.name)),
-        multi_language=sum(n > 1 for n in Counter(table.name).values()),
+        names=len(labels),
+        multi_language=int((labels > 1).sum()),
         groups=len(np.unique(table.group)),
         largest_group=int(np.bincount(table.group).max(initial=0)),
-        languages=_language_counts(table.language, table.count),
+        languages=languages,
         too_few=too_few,
         dropped=dict(dropped),
         repaired=dict(repaired),
@@ -157,36 +163,30 @@ def _repair(text: str) -> str:
     return html.unescape(text).strip(_EDGES)
 
 
-def _table(kept: _Kept, min_names: int) -> tuple[NameTable, dict[str, LanguageCount]]:
-    """The table of languages with enough names, and the counts of those without."""
-    pairs = list(kept.pairs)
-    pair, slot = np.array(kept.pair, np.int64), np.array(kept.slot, np.int64)
-    weight = np.array(kept.weight, np.float64)
+def _table(
+    kept: _Kept, min_names: int
+) -> tuple[NameTable, dict[str, LanguageCount], dict[str, LanguageCount]]:
+    """The table of languages with enough names, their counts, and the counts of those without."""
+    pair, slot, weight = map(np.asarray, (kept.pair, kept.slot, kept.weight))
     share = weight / np.bincount(slot, weight)[slot]
-    count = np.bincount(pair, minlength=len(pairs))
-    summed = np.asarray(np.bincount(pair, share, minlength=len(pairs)), np.float64)
+    count = np.bincount(pair, minlength=kept.pairs)
+    summed = np.asarray(np.bincount(pair, share, minlength=kept.pairs), np.float64)
 
-    counts = _language_counts([language for language, _ in pairs], count)
-    too_few = {code: c for code, c in counts.items() if c.names < min_names}
-    order = sorted(
-        (i for i, (language, _) in enumerate(pairs) if language not in too_few),
-        key=pairs.__getitem__,
-    )
-    names = [pairs[i][1] for i in order]
-    numbers: dict[str, int] = {}
-    group = [numbers.setdefault(kept.spellings.root(name), len(numbers)) for name in names]
-    taken = np.array(order, np.int64)
+    names, languages, taken = list[str](), list[str](), array("q")
+    counts, too_few = dict[str, LanguageCount](), dict[str, LanguageCount]()
+    for language in sorted(kept.numbers):
+        numbers = kept.numbers[language]
+        mine = LanguageCount(len(numbers), int(count[[*numbers.values()]].sum()))
+        if mine.names < min_names:
+            too_few[language] = mine
+            continue
+        counts[language] = mine
+        names += sorted(numbers)
+        languages += [language] * len(numbers)
+        taken.extend(map(numbers.__getitem__, names[-len(numbers) :]))
+    groups: dict[str, int] = {}
+    group = (groups.setdefault(kept.spellings.root(name), len(groups)) for name in names)
     table = NameTable(
-        names, [pairs[i][0] for i in order], count[taken], summed[taken], np.array(group, np.int64)
+        names, languages, count[taken], summed[taken], np.fromiter(group, np.int64, len(names))
     )
-    return table, too_few
-
-
-def _language_counts(
-    languages: Sequence[str], records: NDArray[np.int64]
-) -> dict[str, LanguageCount]:
-    names = Counter(languages)
-    totals: Counter[str] = Counter()
-    for language, n in zip(languages, records.tolist(), strict=True):
-        totals[language] += n
-    return {code: LanguageCount(names[code], totals[code]) for code in sorted(names)}
+    return table, counts, too_few

@@ -81,10 +81,18 @@ def train(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Read names, train W, U and V, judge the model, store it, promote it if it may be served."""
+    """Read names, train W, U and V, judge the model, store it, promote it if it may be served.
+
+    Started by torchrun, several processes or machines train together.
+    """
     from pipeline.process import settle
 
     settle()
+    from pipeline import ranks, stages
+
+    if ranks.launched().rank > 0:
+        stages.follow()
+        return
     from pipeline.config import Config
     from pipeline.flows import quiet_prefect, training
 
@@ -100,8 +108,11 @@ def train(
         "training": _given(recipe),
         **_given({"device": device, "evidence": evidence}),
     }
-    with quiet_prefect():
-        outcome = training(Config.read(config, overrides))
+    try:
+        with quiet_prefect():
+            outcome = training(Config.read(config, overrides))
+    finally:
+        ranks.dismiss()
     if as_json:
         print_json(outcome.to_dict())
     else:

@@ -9,7 +9,8 @@ Hinton, Vinyals and Dean, Distilling the knowledge in a neural network, 2015.
 Shapes: N names, C languages.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ from model.classifier import Classifier
 from model.vocabulary import Vocabulary
 from pipeline.batches import Examples
 from pipeline.pseudo_names import invent
+from pipeline.ragged import mapped
+from pipeline.ranks import ALONE, Ranks
 from pipeline.recipe import Recipe
 from pipeline.spelling import SpellingModels
 from pipeline.threads import side_by_side
@@ -47,6 +50,9 @@ PSEUDO_NAMES = 80_000
 are training names, if these are more …"""
 PSEUDO_PER_NAME = 12
 """… but at most so many for each training name."""
+
+AT_ONCE = 2**18
+"""Names that the committee is asked about at once, which bounds the memory of its answers."""
 
 Floats = NDArray[np.float32]
 
@@ -82,6 +88,8 @@ def distil(
     *,
     device: str = "auto",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    scratch: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> Trained:
     """Train the network that is kept: taught by a committee, or alone if the recipe has no teacher.
 
@@ -91,11 +99,28 @@ def distil(
         ValueError: as `train`.
     """
     if not recipe.teachers:
-        return train(training, validation, vocabulary, recipe, device=device, on_epoch=on_epoch)
-
-    networks = teachers(training, validation, vocabulary, recipe, device=device, on_epoch=on_epoch)
+        return train(
+            training,
+            validation,
+            vocabulary,
+            recipe,
+            device=device,
+            on_epoch=on_epoch,
+            scratch=scratch,
+            ranks=ranks,
+        )
+    networks = teachers(
+        training,
+        validation,
+        vocabulary,
+        recipe,
+        device=device,
+        on_epoch=on_epoch,
+        scratch=scratch,
+        ranks=ranks,
+    )
     committee = convene(networks, training, validation)
-    taught = lesson(training, committee, recipe.seed)
+    taught = lesson(training, committee, recipe.seed, scratch)
     return train(
         taught,
         validation,
@@ -104,6 +129,8 @@ def distil(
         device=device,
         network="pupil",
         on_epoch=on_epoch,
+        scratch=scratch,
+        ranks=ranks,
     )
 
 
@@ -115,8 +142,12 @@ def teachers(
     *,
     device: str = "auto",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    scratch: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> list[Classifier]:
     """The networks of the committee, trained side by side on the labels from different seeds.
+
+    One after the other where one network takes all there is: a GPU, or several ranks.
 
     Raises:
         ValueError: as `train`.
@@ -131,11 +162,13 @@ def teachers(
             device=device,
             network=f"teacher {number + 1}",
             on_epoch=on_epoch,
+            scratch=scratch,
+            ranks=ranks,
         )
         return as_classifier(trained, vocabulary)
 
     numbers = range(recipe.teachers)
-    if choose_device(device) == "cuda":  # which one network keeps busy
+    if choose_device(device) == "cuda" or ranks.count > 1:
         return list(map(teacher, numbers))
     return side_by_side(teacher, numbers)
 
@@ -149,15 +182,32 @@ def convene(networks: Sequence[Classifier], training: Examples, validation: Exam
     return committee._replace(temperature=together, relief=RELIEF)
 
 
-def lesson(training: Examples, committee: Committee, seed: int) -> Examples:
-    """What the pupil learns from: training names, and names that nobody bears, with targets."""
-    tries = min(max(PSEUDO_NAMES, len(training.names)), PSEUDO_PER_NAME * len(training.names))
+def lesson(
+    training: Examples, committee: Committee, seed: int, scratch: Path | None = None
+) -> Examples:
+    """What the pupil learns from: training names, and names that nobody bears, with targets.
+
+    These are mapped from a file in the folder `scratch`, as in `pipeline/ragged.py`.
+    """
+    N = len(training.names)
+    tries = min(max(PSEUDO_NAMES, N), PSEUDO_PER_NAME * N)
     invented = invent(training, tries, np.random.default_rng(seed))
-    known = LABEL_SHARE * training.targets + (1 - LABEL_SHARE) * committee.believe(training.names)
-    return Examples(
-        [*training.names] * READINGS + invented,
-        np.concatenate([known] * READINGS + [committee.believe(invented)]),
-    )
+    shape = READINGS * N + len(invented), training.targets.shape[1]
+    targets: Floats = mapped(shape, np.float32, scratch)
+    for rows in slices(N):
+        known = LABEL_SHARE * training.targets[rows]
+        known += (1 - LABEL_SHARE) * committee.believe(training.names[rows])
+        for reading in range(READINGS):
+            targets[reading * N :][rows] = known
+    for rows in slices(len(invented)):
+        targets[READINGS * N :][rows] = committee.believe(invented[rows])
+    return Examples(list(training.names) * READINGS + invented, targets)
+
+
+def slices(names: int) -> Iterator[slice]:
+    """Of so many names at most `AT_ONCE` at a time, in order."""
+    for begin in range(0, names, AT_ONCE):
+        yield slice(begin, min(begin + AT_ONCE, names))
 
 
 def as_classifier(trained: Trained, vocabulary: Vocabulary) -> Classifier:

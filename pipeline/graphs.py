@@ -23,6 +23,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from model.rnn import RNN
 from pipeline.gradient import loss_of
+from pipeline.ranks import ALONE, Ranks
 from pipeline.recipe import Recipe
 from pipeline.rows import FORGETTING
 
@@ -53,8 +54,18 @@ class Bucket:
 class GraphStep:
     """Training steps of a network that never wait for the device."""
 
-    def __init__(self, rnn: RNN, fallback: Tensor, recipe: Recipe, updates: int) -> None:
-        """`fallback` (F,) is the vocabulary's, on the network's device; `updates` is how many."""
+    def __init__(
+        self, rnn: RNN, fallback: Tensor, recipe: Recipe, updates: int, ranks: Ranks = ALONE
+    ) -> None:
+        """`fallback` (F,) is the vocabulary's, on the network's device; `updates` is how many.
+
+        Raises:
+            ValueError: there are more ranks than names in a batch.
+        """
+        if recipe.batch < ranks.count:
+            raise ValueError(f"batch is {recipe.batch}, expected at least one for each rank")
+        self._ranks, B = ranks, recipe.batch
+        self._mine = slice(*(B * rank // ranks.count for rank in (ranks.rank, ranks.rank + 1)))
         self._rnn, self._fallback, self._recipe = rnn, fallback, recipe
         self._generator = torch.Generator(fallback.device).manual_seed(recipe.seed)
         self._optimiser = DeviceAdamW(rnn, recipe, updates)
@@ -105,11 +116,15 @@ class GraphStep:
         now.wait_stream(stream)
 
     def _learn(self, bucket: Bucket) -> None:
-        args = (self._fallback, self._recipe, self._generator)
+        args = (self._fallback, self._recipe, self._generator, self._mine)
         loss = loss_of(self._rnn, bucket.ids, bucket.targets, *args) * bucket.padded
+        if self._ranks.count > 1:
+            loss = loss * ((self._mine.stop - self._mine.start) / self._recipe.batch)
         gradients = torch.autograd.grad(loss, self._optimiser.parameters)
-        bucket.loss.copy_(loss.detach())
-        self._optimiser.step(torch.cat([gradient.flatten() for gradient in gradients]))
+        vector = torch.cat([gradient.flatten() for gradient in gradients])
+        loss, vector = self._ranks.sum([loss.detach(), vector])
+        bucket.loss.copy_(loss)
+        self._optimiser.step(vector)
 
 
 class DeviceAdamW:

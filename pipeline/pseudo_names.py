@@ -6,7 +6,7 @@ Niculescu-Mizil, Model compression, 2006).
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +20,8 @@ STRANGERS = 0.1
 MISSPELT = 0.2
 """Share with one symbol dropped, changed or put in."""
 LONGEST = 40  # symbols
+DRAWN = 10_000
+"""Tries whose random numbers are drawn at once."""
 
 T = TypeVar("T")
 
@@ -30,16 +32,14 @@ def invent(examples: Examples, tries: int, random: np.random.Generator) -> list[
     Two names are joined after a symbol that both have, where there is one: so the joint looks
     like the language too.
     """
-    names, language = examples.names, examples.targets.argmax(axis=1).tolist()
+    names, language = list(examples.names), examples.targets.argmax(axis=1).tolist()
     by_language: dict[int, list[int]] = defaultdict(list)
     for i, c in enumerate(language):
         by_language[c].append(i)
     languages = sorted(by_language)
     symbols = "".join(names)
-    # Numbers from 0 to 1, drawn at once: a draw each would take longer than all the rest.
-    draws = random.random((tries, 10)).tolist()
     invented = set()
-    for balanced, of, a, stranger, b, cut, joint, misspelt, place, change in draws:
+    for balanced, of, a, stranger, b, cut, joint, misspelt, place, change in _draws(tries, random):
         if balanced < BALANCED:
             first = _pick(by_language[_pick(languages, of)], a)
         else:
@@ -74,6 +74,12 @@ def misspell(name: str, place: float, change: float, symbol: str) -> str:
     i = int(place * len(name))
     kinds = (name[i + 1 :], symbol + name[i + 1 :], symbol + name[i:])
     return name[:i] + _pick(kinds, change)
+
+
+def _draws(tries: int, random: np.random.Generator) -> Iterator[list[float]]:
+    """10 numbers from 0 to 1 for each try, many drawn at once: one by one takes longer."""
+    for begin in range(0, tries, DRAWN):
+        yield from random.random((min(DRAWN, tries - begin), 10)).tolist()
 
 
 def _pick(things: Sequence[T], draw: float) -> T:

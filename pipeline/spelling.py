@@ -31,6 +31,8 @@ LETTERS_DOUBT = 5.0
 """The same of single characters, where all languages together have the word."""
 
 CHUNK = 1024
+COUNTED = 2**18
+"""Names that are counted at once, which bounds the memory that it takes."""
 
 Floats = NDArray[np.float32]
 
@@ -86,13 +88,17 @@ class SpellingModels:
 
 def _counts(vocabulary: Vocabulary, examples: Examples) -> Floats:
     """(F, C) how often the names of each language have each feature."""
-    ids = vocabulary.encode(examples.names).ids
-    name, _, _ = fired = ids.nonzero()
-    has = csr_matrix(
-        (np.ones(name.size, np.float32), (ids[fired], name)),
-        shape=(len(vocabulary), len(examples.names)),
-    )
-    return np.asarray(has @ examples.targets, np.float32)
+    counts = np.zeros((len(vocabulary), examples.targets.shape[1]), np.float32)
+    for begin in range(0, len(examples.names), COUNTED):
+        rows = slice(begin, begin + COUNTED)
+        ids = vocabulary.encode(examples.names[rows]).ids
+        name, _, _ = fired = ids.nonzero()
+        has = csr_matrix(
+            (np.ones(name.size, np.float32), (ids[fired], name)),
+            shape=(len(vocabulary), len(ids)),
+        )
+        counts += has @ examples.targets[rows]
+    return counts
 
 
 def _characters(vocabulary: Vocabulary, counts: Floats) -> Floats:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.table import NameTable
+from pipeline.texts import numbered, taken
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -116,12 +117,15 @@ def _claim(side: Ints, language: _Member, key: Floats, fraction: float, claimed:
 
 def _groups(table: NameTable, seed: int) -> _Groups:
     identity, row = np.unique(table.group, return_inverse=True)
-    first_name = [""] * len(identity)  # a group's canonical content: its first name in order
-    for name, group in zip(table.name, row.tolist(), strict=True):
-        first_name[group] = min(first_name[group] or name, name)
-    uniform = np.array([_uniform(name, seed) for name in first_name], np.float64)
+    # A group's canonical content: its first name in order.
+    names, number = numbered(table.name)
+    first = np.full(len(identity), len(names))
+    np.minimum.at(first, row, number)
+    del number
+    firsts = taken(names, first)
+    uniform = np.fromiter((_uniform(name, seed) for name in firsts), np.float64, len(firsts))
 
-    languages, language = np.unique(np.array(table.language, np.str_), return_inverse=True)
+    languages, language = numbered(table.language)
     (owner, group), rows = np.unique(np.stack([language, row]), axis=1, return_counts=True)
     members = [_Member(group[owner == i], rows[owner == i]) for i in range(len(languages))]
     return _Groups(row, uniform, sorted(members, key=lambda member: len(member.group)))

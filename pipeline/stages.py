@@ -22,11 +22,13 @@ from pipeline.calibrate import calibrate
 from pipeline.config import SplitConfig
 from pipeline.distil import RELIEF, distil
 from pipeline.languages import resolve
+from pipeline.ranks import Ranks, call, calls, joined
 from pipeline.recipe import Recipe
 from pipeline.sources.protocol import Dropped, Source
 from pipeline.table import NameTable, read_records, write_records
-from pipeline.train import Epoch
-from pipeline.workspace import stage
+from pipeline.texts import numbered
+from pipeline.train import Epoch, Trained
+from pipeline.workspace import stage, workspace
 
 LIBRARIES = ("bentoml", "numpy", "prefect", "safetensors", "scikit-learn", "torch")
 
@@ -81,7 +83,7 @@ def build_vocabulary(
     out: Path, sides: Path, order: int, marks: bool, min_count: int, most: int
 ) -> None:
     """Training names → `vocabulary.json`."""
-    names = sorted(set(NameTable.read(sides / "train.parquet").name))
+    names, _ = numbered(NameTable.read(sides / "train.parquet").name)
     vocabulary = Vocabulary.fit(names, order=order, marks=marks, min_count=min_count, most=most)
     write_json(out / "vocabulary.json", dataclasses.asdict(vocabulary))
 
@@ -95,18 +97,23 @@ def train(
     device: str,
     on_epoch: Callable[[Epoch], None],
 ) -> None:
-    """Training and validation names → `artifact/`, not yet judged, and `curve.json`."""
+    """Training and validation names → `artifact/`, not yet judged, and `curve.json`.
+
+    The ranks that torchrun started beside this one are called to train with it.
+    """
+    order = {
+        "sides": sides.name,
+        "vocabulary": vocabulary.name,
+        "recipe": dataclasses.asdict(recipe),
+        "device": device,
+    }
+    with joined(call(order), device) as ranks:
+        trained = _learn(
+            sides, vocabulary, recipe, device, on_epoch=on_epoch, scratch=out, ranks=ranks
+        )
     table, held_out = (NameTable.read(sides / f"{s}.parquet") for s in ("train", "validation"))
-    codes = sorted(set(table.language))
+    codes = list(numbered(table.language)[0])
     words = Vocabulary.from_dict(read_json(vocabulary / "vocabulary.json"))
-    trained = distil(
-        examples(table, codes),
-        rows(held_out, codes),
-        words,
-        recipe,
-        device=device,
-        on_epoch=on_epoch,
-    )
     artifact = Artifact(
         W=trained.W,
         U=trained.U,
@@ -118,13 +125,59 @@ def train(
             **dataclasses.asdict(recipe),
             "device": device,
             "relief": RELIEF if recipe.teachers else 0.0,
-        },
+        }
+        | ({"processes": ranks.count} if ranks.count > 1 else {}),
         libraries={"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in LIBRARIES},
     )
     calibration = calibrate(Classifier(artifact), table, held_out)
     save(dataclasses.replace(artifact, **calibration._asdict()), out / "artifact")
     write_json(out / "curve.json", [epoch._asdict() for epoch in trained.curve])
+
+
+def follow() -> None:
+    """What every rank but the first does: train with it whenever it calls, and keep nothing.
+
+    Raises:
+        ValueError: this machine lacks what rank 0 prepared, or another rank has ended.
+    """
+    for name, order in calls():
+        sides, vocabulary = (
+            workspace() / "work" / order[stage] for stage in ("sides", "vocabulary")
+        )
+        if missing := [path for path in (sides, vocabulary) if not path.is_dir()]:
+            raise ValueError(
+                f"{missing[0]} is not there: all ranks need the BENTOML_HOME of rank 0, on other "
+                "machines as a shared folder"
+            )
+        recipe = Recipe(**order["recipe"])
+        with joined(name, order["device"]) as ranks:
+            _learn(sides, vocabulary, recipe, order["device"], scratch=sides.parent, ranks=ranks)
+
+
+def _learn(
+    sides: Path,
+    vocabulary: Path,
+    recipe: Recipe,
+    device: str,
+    *,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    scratch: Path,
+    ranks: Ranks,
+) -> Trained:
+    """W, U and V from the files of earlier stages."""
+    table, held_out = (NameTable.read(sides / f"{s}.parquet") for s in ("train", "validation"))
+    codes = list(numbered(table.language)[0])
+    return distil(
+        examples(table, codes, scratch),
+        rows(held_out, codes),
+        Vocabulary.from_dict(read_json(vocabulary / "vocabulary.json")),
+        recipe,
+        device=device,
+        on_epoch=on_epoch,
+        scratch=scratch,
+        ranks=ranks,
+    )
 
 
 def read_json(path: Path) -> Any:

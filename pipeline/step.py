@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from model.rnn import RNN
 from pipeline.gradient import Gradient
+from pipeline.ranks import ALONE, Ranks
 from pipeline.recipe import Recipe
 from pipeline.rows import RowAdam
 from pipeline.threads import LoneThreads
@@ -34,11 +35,12 @@ class Step:
         updates: int,
         threads: LoneThreads,
         parts: int,
+        ranks: Ranks = ALONE,
     ) -> None:
-        """`fallback` (F,) is the vocabulary's; the work of an update is split in so many parts."""
+        """`fallback` (F,) is the vocabulary's; each rank splits its work in so many parts."""
         self._rnn, self._fallback, self._recipe = rnn, fallback, recipe
         self._threads, self._parts = threads, parts
-        self._gradient = Gradient(recipe, threads, parts)
+        self._gradient = Gradient(recipe, threads, parts, ranks)
         self._rows = RowAdam(rnn.U.detach(), recipe.weight_decay, recipe.epsilon)
         self._optimiser = AdamW(
             [rnn.W, rnn.V],

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.texts import Ints, Texts, numbered, taken
 
 
 class Record(NamedTuple):
@@ -47,8 +49,8 @@ class NameTable:
     def take(self, rows: NDArray[np.int64]) -> "NameTable":
         """The rows at these positions, in this order."""
         return NameTable(
-            [self.name[i] for i in rows],
-            [self.language[i] for i in rows],
+            taken(self.name, rows),
+            taken(self.language, rows),
             self.count[rows],
             self.weight[rows],
             self.group[rows],
@@ -59,9 +61,12 @@ class NameTable:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        def column(texts: Sequence[str]) -> Any:
+            return texts.column if isinstance(texts, Texts) else pa.array(texts, pa.string())
+
         columns = {
-            "name": pa.array(self.name, pa.string()),
-            "language": pa.array(self.language, pa.string()),
+            "name": column(self.name),
+            "language": column(self.language),
             "count": self.count,
             "weight": self.weight,
             "group": self.group,
@@ -73,14 +78,23 @@ class NameTable:
         """Read what `write` wrote."""
         import pyarrow.parquet as pq
 
-        table = pq.read_table(path)
+        table = pq.read_table(path, read_dictionary=["language"])
         return cls(
-            table["name"].to_pylist(),
-            table["language"].to_pylist(),
+            Texts(table["name"].combine_chunks()),
+            Texts(table["language"].combine_chunks()),
             table["count"].to_numpy().astype(np.int64),
             table["weight"].to_numpy().astype(np.float64),
             table["group"].to_numpy().astype(np.int64),
         )
+
+
+def known_rows(table: NameTable, codes: Sequence[str]) -> tuple[Ints, Ints]:
+    """The rows (M,) of a table whose language is among `codes`, and which of these it is."""
+    column = {code: c for c, code in enumerate(codes)}
+    languages, of_row = numbered(table.language)
+    classes = np.array([column.get(code, -1) for code in languages], np.int64)[of_row]
+    (kept,) = (classes >= 0).nonzero()
+    return kept, classes[kept]
 
 
 def write_records(records: Iterable[Record], path: Path, *, rows_a_chunk: int = 50_000) -> int:

@@ -4,6 +4,7 @@ Shapes: N names, B batch, T steps, G n-gram order, C languages.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from model.rnn import RNN
 from model.vocabulary import Vocabulary
 from pipeline.batches import Batches, Examples
 from pipeline.graphs import GraphStep
+from pipeline.ranks import ALONE, Ranks
 from pipeline.recipe import Recipe
 from pipeline.step import Step
 from pipeline.threads import LoneThreads, lone_threads
@@ -63,11 +65,17 @@ def train(
     device: str = "auto",
     network: str = "the network",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    scratch: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> Trained:
     """Train one network. On a CPU the same examples, recipe and thread count give the same bits.
 
+    `scratch` is the folder where the encoded names lie meanwhile, as in `pipeline/ragged.py`. Of
+    several `ranks` each is to call it with the same, and has the same result.
+
     Raises:
-        ValueError: there are no names to train or to validate on, or the loss is not a number.
+        ValueError: there are no names to train or to validate on, the loss is not a number, or
+            another rank has ended.
     """
     for side, examples in (("training", training), ("validation", validation)):
         if not examples.names:
@@ -75,29 +83,22 @@ def train(
     on = torch.device(choose_device(device))
     rnn = RNN(len(vocabulary), recipe.hidden, training.targets.shape[1], seed=recipe.seed).to(on)
     order = torch.Generator().manual_seed(recipe.seed)
-    batches = Batches(training, vocabulary, recipe.batch, on)
-    held_out = Batches(validation, vocabulary, 1024, on)
+    batches = Batches(training, vocabulary, recipe.batch, on, scratch)
+    held_out = Batches(validation, vocabulary, 1024, on, scratch)
     fallback = torch.from_numpy(vocabulary.fallback).to(on)
     epochs = recipe.epochs_of(len(batches))
     curve: list[Epoch] = []
     best = Epoch(0, epochs, np.inf, np.inf, 0.0)
     with lone_threads() as threads:
-        step = step_of(rnn, fallback, recipe, epochs * len(batches), threads)
+        step = step_of(rnn, fallback, recipe, epochs * len(batches), threads, ranks)
         for number in range(1, epochs + 1):
             total = torch.zeros((), device=on)  # summed there, so that no step waits for it
             for ids, targets in batches.shuffled(order):
                 total += step.take(ids, targets) * len(ids)
             step.settle()
-            logits, targets = predict(rnn, held_out)
-            warmth = fit_temperature(logits.cpu().numpy(), targets.cpu().numpy())
-            epoch = Epoch(
-                number,
-                epochs,
-                total.item() / len(training.names),
-                F.cross_entropy(logits / warmth, targets).item(),
-                _hit_rate(logits, targets),
-                network,
-            )
+            loss = total.item() / len(training.names)
+            warmth, judged, right = validate(rnn, held_out, ranks)
+            epoch = Epoch(number, epochs, loss, judged, right, network)
             curve.append(epoch)
             on_epoch(epoch)
             if epoch.validation_loss < best.validation_loss:
@@ -115,18 +116,37 @@ def train(
 
 
 def step_of(
-    rnn: RNN, fallback: Tensor, recipe: Recipe, updates: int, threads: LoneThreads
+    rnn: RNN,
+    fallback: Tensor,
+    recipe: Recipe,
+    updates: int,
+    threads: LoneThreads,
+    ranks: Ranks = ALONE,
 ) -> Step | GraphStep:
     """The training step for the network's device."""
     if fallback.is_cuda:
-        return GraphStep(rnn, fallback, recipe, updates)
-    parts = parts_of(recipe, threads.count)
-    return Step(rnn, fallback, recipe, updates=updates, threads=threads, parts=parts)
+        return GraphStep(rnn, fallback, recipe, updates, ranks)
+    parts = parts_of(recipe, threads.count, ranks.count)
+    return Step(rnn, fallback, recipe, updates=updates, threads=threads, parts=parts, ranks=ranks)
 
 
-def parts_of(recipe: Recipe, threads: int) -> int:
-    """In how many parts a batch is worked out on a CPU: one a thread, if they are large enough."""
-    return max(1, min(threads, recipe.batch * recipe.hidden**2 // LEAST_PART))
+def parts_of(recipe: Recipe, threads: int, ranks: int = 1) -> int:
+    """In how many parts each rank works out its names of a batch on a CPU.
+
+    One a thread, if they are large enough.
+    """
+    return max(1, min(threads, recipe.batch * recipe.hidden**2 // (ranks * LEAST_PART)))
+
+
+def validate(rnn: RNN, held_out: Batches, ranks: Ranks = ALONE) -> list[float]:
+    """The best temperature, the log-loss at it in nats, and the accuracy, as rank 0 finds them."""
+    figures = [0.0, 0.0, 0.0]
+    if ranks.rank == 0:
+        logits, targets = predict(rnn, held_out)
+        warmth = fit_temperature(logits.cpu().numpy(), targets.cpu().numpy())
+        loss = F.cross_entropy(logits / warmth, targets).item()
+        figures = [warmth, loss, _hit_rate(logits, targets)]
+    return ranks.agree(figures, held_out.device)
 
 
 @torch.no_grad()

@@ -1,13 +1,18 @@
 import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from model.rnn import RNN
 from model.vocabulary import Vocabulary
 from pipeline.batches import Batches, Examples, corrupt, drop
 from pipeline.gradient import Gradient, loss_of
+from pipeline.ragged import CHUNK
 from pipeline.recipe import LEAST_EPOCHS, LEAST_UPDATES, Recipe
 from pipeline.threads import lone_threads
 from pipeline.train import Epoch, Trained, choose_device, fit_temperature, train
@@ -84,6 +89,45 @@ def test_an_epoch_holds_every_example_once_in_batches_of_like_length() -> None:
     assert lengths == sorted(len(name) + 2 for name in TRAINING.names)
 
 
+class PaddedBatches:
+    """All ids in memory, padded to one length: the same, as it is said most plainly."""
+
+    def __init__(self, examples: Examples, vocabulary: Vocabulary, size: int) -> None:
+        ids, lengths = vocabulary.encode(examples.names)
+        self.ids, self.lengths = torch.from_numpy(ids), torch.from_numpy(lengths)
+        self.targets, self.size = torch.from_numpy(examples.targets), size
+
+    def shuffled(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.randperm(len(self.ids), generator=generator)
+        batches = []
+        for pool in order.split(Batches.POOL * self.size):
+            batches += pool[self.lengths[pool].argsort(stable=True)].split(self.size)
+        for place in torch.randperm(len(batches), generator=generator).tolist():
+            rows = batches[place]
+            steps = int(self.lengths[rows].max())
+            yield self.ids[rows, self.ids.shape[1] - steps :], self.targets[rows]
+
+
+def test_batches_from_the_mapped_file_are_those_from_memory_bit_for_bit(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)  # more names than are encoded at once
+    names = [
+        "".join(random.choice(list("abcdeж田"), n)) for n in random.integers(0, 12, CHUNK + 99)
+    ]
+    examples = Examples(names, random.random((len(names), 3), np.float32))
+    vocabulary = Vocabulary.fit(names[:500], order=3)
+    ours = Batches(examples, vocabulary, 128, torch.device("cpu"), tmp_path)
+    assert not list(tmp_path.iterdir()), "the file is gone however training ends"
+    padded = PaddedBatches(examples, vocabulary, 128)
+    orders = [torch.Generator().manual_seed(7) for _ in range(2)]
+    for _ in range(2):
+        pairs = zip(ours.shuffled(orders[0]), padded.shuffled(orders[1]), strict=True)
+        for (ids, targets), (other_ids, other_targets) in pairs:
+            assert torch.equal(ids, other_ids)
+            assert torch.equal(targets, other_targets)
+    in_order = torch.cat([F.pad(ids, (0, 0, 13 - ids.shape[1], 0)) for ids, _ in ours])
+    assert torch.equal(in_order, padded.ids), "longest: 11 symbols and the marks"
+
+
 def test_corruption_drops_ngrams_and_blurs_characters_in_the_asked_share() -> None:
     vocabulary = Vocabulary.fit(["ab"], order=2, marks=False, min_count=1)
     ids = torch.from_numpy(vocabulary.encode(["ab"] * 5000).ids)
@@ -113,7 +157,8 @@ def test_the_gradient_of_a_batch_does_not_depend_on_how_it_is_parted() -> None:
 
 
 def test_dropout_keeps_the_mean() -> None:
-    h = drop(torch.ones(200, 200), 0.4, torch.Generator().manual_seed(0))
+    draw = torch.rand(200, 200, generator=torch.Generator().manual_seed(0))
+    h = drop(torch.ones(200, 200), 0.4, draw)
     assert (h == 0).float().mean().item() == pytest.approx(0.4, abs=0.01)
     assert h.mean().item() == pytest.approx(1.0, abs=0.02)
 
@@ -130,7 +175,7 @@ def test_readings_that_disagree_cost_more() -> None:
         return loss_of(rnn, ids, targets, fallback, recipe, generator).item()
 
     whole = {"dropout": 0.0, "ngram_dropout": 0.0, "symbol_dropout": 0.0}
-    expected = torch.nn.functional.cross_entropy(rnn(rnn.embed(ids)), targets).item()
+    expected = F.cross_entropy(rnn(rnn.embed(ids)), targets).item()
     for consistency in (0.0, 1.0):
         assert loss(**whole, consistency=consistency) == pytest.approx(expected, rel=1e-5)
     assert loss(consistency=2.0) > loss(consistency=1.0)
@@ -146,7 +191,7 @@ def test_temperature_undoes_overconfidence() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(20_000, 3, generator=generator)
     truth = torch.multinomial(logits.softmax(1), 1, generator=generator).flatten()
-    targets = torch.nn.functional.one_hot(truth, 3).float()
+    targets = F.one_hot(truth, 3).float()
     scaled = (logits * 2.5).numpy()
     assert fit_temperature(scaled, targets.numpy()) == pytest.approx(2.5, rel=0.05)
 

@@ -8,10 +8,10 @@ from torch.nn import functional as F
 from bench import profile, report
 from bench.article import Loop, Vectorized, Weights, labels, one_hots
 from bench.child import Task, in_child
-from bench.growth import Cost
 from bench.layer import Layer
 from bench.programs import Ours, Program, characters, follow
 from bench.records import few, part, repeat
+from bench.repeated import Cost
 from bench.training import Plan, measure, programs
 from model.rnn import RNN
 from pipeline.batches import Examples

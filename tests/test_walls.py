@@ -22,6 +22,7 @@ DOORS = {
         "pipeline/batches.py",
         "pipeline/gradient.py",
         "pipeline/graphs.py",
+        "pipeline/ranks.py",
         "pipeline/rows.py",
         "pipeline/step.py",
         "pipeline/threads.py",
