@@ -18,7 +18,8 @@ from bench.peers import Floats, Score
 from bench.report import Row, Table
 from model.artifact import Language
 from pipeline.batches import examples, rows
-from pipeline.distil import as_classifier, convene, lesson, teachers
+from pipeline.committee import convene, lesson
+from pipeline.distil import as_classifier, teachers
 from pipeline.evaluate import evaluate
 from pipeline.recipe import Recipe
 from pipeline.table import NameTable

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from bench.augment import Augmented
@@ -19,12 +19,19 @@ Paths = dict[str, Path]
 """Where each stage so far left its work."""
 
 MIN_NAMES = 20
-COLUMNS = {"data": "", "stage": "", "names": ",.0f", "s": ",.1f", "µs/name": ",.2f"}
+COLUMNS = {
+    "data": "",
+    "stage": "",
+    "names": ",.0f",
+    "s": ",.1f",
+    "µs/name": ",.1f",
+    "CPU µs": ",.1f",
+}
 COLUMNS |= {"peak MB": ",.0f", "bytes/name": ",.0f"}
 NOTE = """Each stage in a process of its own. names: what it reads, from "vocabulary" on
-training names. peak: the most in memory beyond the libraries, without what is mapped from
-files. training: one network, {steps} updates, and the names that these showed; its bytes are
-per name of an epoch."""
+training names. CPU: of all threads, a name. peak: the most in memory beyond the libraries,
+without what is mapped from files. training: one network, {steps} updates, and the names that
+these showed; its bytes are per name of an epoch."""
 RECIPE = Recipe(teachers=0)
 
 
@@ -70,6 +77,7 @@ def stages(table: NameTable, times: int, plan: Plan, home: Path) -> Iterator[Row
             "names": names,
             "s": taken.seconds,
             "µs/name": taken.seconds / names * 1e6,
+            "CPU µs": taken.busy / names * 1e6,
             "peak MB": taken.peak / 1e6,
             "bytes/name": taken.peak / taken.said.get("all", names),
         }
@@ -132,11 +140,12 @@ def train(paths: Paths, recipe: Recipe, steps: int) -> dict[str, Any]:
         epoch = batches.shuffled(order)
         for ids, targets in islice(epoch, 3):  # the first ones load what later ones have
             step.take(ids, targets)
-        start, shown = perf_counter(), 0
+        start, idle, shown = perf_counter(), process_time(), 0
         for ids, targets in islice(epoch, steps):
             step.take(ids, targets)
             shown += len(ids)
-    return {"seconds": perf_counter() - start, "names": shown, "all": len(batches.targets)}
+        seconds, busy = perf_counter() - start, process_time() - idle
+    return {"seconds": seconds, "busy": busy, "names": shown, "all": len(batches.targets)}
 
 
 def _batches(paths: Paths, recipe: Recipe) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from pipeline.process import settle
@@ -23,11 +23,13 @@ class Cost:
     """What it took."""
 
     seconds: float
+    busy: float
+    """Seconds of processors, of all threads: what other programs on the machine hardly change."""
     peak: int
     """Bytes at the height, of those that only memory holds; the libraries' left out. What is mapped
     from a file does not count: the system takes it back when it wants the memory."""
     said: dict[str, Any]
-    """What the work returned; a "seconds" in it counts instead of the whole."""
+    """What the work returned; "seconds" and "busy" in it count instead of those of the whole."""
 
 
 def cost(work: Work, home: Path, *arguments: Any) -> Cost:
@@ -48,12 +50,12 @@ def cost(work: Work, home: Path, *arguments: Any) -> Cost:
         ours.send("go")
         while not ours.poll(OFTEN):
             height = max(height, anonymous(child.pid or 0))
-        seconds, said = ours.recv()
+        seconds, busy, said = ours.recv()
     except EOFError as error:
         raise RuntimeError(f"the process of {work} died") from error
     finally:
         child.join()
-    return Cost(said.pop("seconds", seconds), height - before, said)
+    return Cost(said.pop("seconds", seconds), said.pop("busy", busy), height - before, said)
 
 
 def anonymous(pid: int) -> int:
@@ -79,6 +81,6 @@ def _child(to_parent: Connection, work: Work, home: Path, arguments: tuple[Any, 
 
     to_parent.send("ready")
     to_parent.recv()
-    start = perf_counter()
+    start, idle = perf_counter(), process_time()
     said = work(*arguments)
-    to_parent.send((perf_counter() - start, said))
+    to_parent.send((perf_counter() - start, process_time() - idle, said))

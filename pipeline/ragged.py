@@ -5,6 +5,7 @@ Nothing pads them: the names follow one another, step by step, and a batch is pa
 Shapes: N names, P steps of all names, G n-gram order.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -49,9 +50,17 @@ def encode(names: Sequence[str], vocabulary: Vocabulary, scratch: Path | None = 
 
 
 def mapped(shape: tuple[int, ...], kind: type[np.generic], scratch: Path | None = None) -> Any:
-    """Zeros of this shape and kind in such a file."""
+    """Zeros of this shape and kind in such a file.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
     with TemporaryFile(dir=scratch) as file:
-        file.truncate(int(np.prod(shape)) * np.dtype(kind).itemsize)
+        if size and hasattr(os, "posix_fallocate"):
+            # Else a disk that is full would be found out by the kernel, which ends the process.
+            os.posix_fallocate(file.fileno(), 0, size)
+        file.truncate(size)
         return _map(file, shape, kind)
 
 

@@ -19,8 +19,9 @@ from pipeline import clean as cleaning
 from pipeline import split as splitting
 from pipeline.batches import examples, rows
 from pipeline.calibrate import calibrate
+from pipeline.committee import RELIEF
 from pipeline.config import SplitConfig
-from pipeline.distil import RELIEF, distil
+from pipeline.distil import distil
 from pipeline.languages import resolve
 from pipeline.ranks import Ranks, call, calls, joined
 from pipeline.recipe import Recipe

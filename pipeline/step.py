@@ -39,7 +39,8 @@ class Step:
     ) -> None:
         """`fallback` (F,) is the vocabulary's; each rank splits its work in so many parts."""
         self._rnn, self._fallback, self._recipe = rnn, fallback, recipe
-        self._threads, self._parts = threads, parts
+        # As many as one process would have: how a tensor is split decides its last bits.
+        self._threads, self._parts = threads, parts * ranks.count
         self._gradient = Gradient(recipe, threads, parts, ranks)
         self._rows = RowAdam(rnn.U.detach(), recipe.weight_decay, recipe.epsilon)
         self._optimiser = AdamW(

@@ -10,6 +10,7 @@ settle()  # before torch is loaded, as the command line does
 # ruff: noqa: E402
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from model import smoke, tally
 from model.artifact import Artifact, Language, save
@@ -23,6 +24,9 @@ from pipeline.calibrate import calibrate
 from pipeline.recipe import Recipe
 from pipeline.table import NameTable
 from pipeline.train import train
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("untimed")
 
 LANGUAGES = (
     Language("el", "Greek", "ell"),

@@ -9,7 +9,8 @@ from test_train import HELD_OUT, TRAINING
 
 from model.vocabulary import Vocabulary
 from pipeline.batches import Examples
-from pipeline.distil import LABEL_SHARE, READINGS, RELIEF, as_classifier, convene, distil, lesson
+from pipeline.committee import LABEL_SHARE, READINGS, RELIEF, convene, lesson
+from pipeline.distil import as_classifier, distil
 from pipeline.recipe import LESSONS, Recipe
 from pipeline.train import Epoch, Trained, train
 

@@ -1,0 +1,106 @@
+"""What a committee of models believes of names, and the lesson that a pupil is taught by it.
+
+Shapes: N names, C languages.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from model.classifier import Classifier
+from pipeline.batches import Examples
+from pipeline.pseudo_names import invent
+from pipeline.ragged import mapped
+from pipeline.spelling import SpellingModels
+from pipeline.train import fit_temperature
+
+SPELLING_SHARE = 0.4
+"""The spelling models' part in the committee's belief, of its logarithm; the networks' mean has the
+rest. So a language that one side excludes is hardly believed …"""
+LEAST_BELIEF = 1e-3
+"""… but not wholly excluded: of each side's belief this is shared by all languages."""
+
+RELIEF = 0.2
+"""How far the committee's belief is freed of the languages' shares, from 0 to 1 (Menon et al.,
+Long-tail learning via logit adjustment, 2021): small languages are answered more often."""
+
+LABEL_SHARE = 0.25
+"""The labels' part of what the pupil is taught of a training name; the committee has the rest."""
+
+READINGS = 2
+"""How often a pass of the pupil reads each training name."""
+
+PSEUDO_NAMES = 80_000
+"""Names that nobody bears, of which the pupil learns what the committee believes; as many as there
+are training names, if these are more …"""
+PSEUDO_PER_NAME = 12
+"""… but at most so many for each training name."""
+
+AT_ONCE = 2**18
+"""Names that the committee is asked about at once, which bounds the memory of its answers."""
+
+Floats = NDArray[np.float32]
+
+
+class Committee(NamedTuple):
+    """Several models that answer with one voice."""
+
+    networks: Sequence[Classifier]
+    spelling: SpellingModels
+    spelling_temperature: float
+    temperature: float = 1.0
+    relief: float = 0.0
+
+    def believe(self, names: Sequence[str]) -> Floats:
+        """(N, C) the committee's probabilities of normalised names."""
+        spelled = softmax(self.spelling.logits(names) / self.spelling_temperature, axis=1)
+        network = np.mean([each.probabilities(names) for each in self.networks], axis=0)
+        mixed = (1 - SPELLING_SHARE) * _log(network) + SPELLING_SHARE * _log(spelled)
+        logits = mixed / self.temperature - self.relief * self.spelling.log_prior
+        return np.asarray(softmax(logits, axis=1), np.float32)
+
+
+def _log(p: NDArray[Any]) -> NDArray[np.float64]:
+    """The logarithms of probabilities (N, C), none of which is taken to be quite 0."""
+    return np.asarray(np.log((1 - LEAST_BELIEF) * p + LEAST_BELIEF / p.shape[1]), np.float64)
+
+
+def convene(networks: Sequence[Classifier], training: Examples, validation: Examples) -> Committee:
+    """The committee of these networks; its temperatures are fitted on validation names."""
+    spelling = SpellingModels.fit(training)
+    alone = fit_temperature(spelling.logits(validation.names), validation.targets)
+    committee = Committee(networks, spelling, alone)
+    together = fit_temperature(np.log(committee.believe(validation.names)), validation.targets)
+    return committee._replace(temperature=together, relief=RELIEF)
+
+
+def lesson(
+    training: Examples, committee: Committee, seed: int, scratch: Path | None = None
+) -> Examples:
+    """What the pupil learns from: training names, and names that nobody bears, with targets.
+
+    These are mapped from a file in the folder `scratch`, as in `pipeline/ragged.py`.
+    """
+    N = len(training.names)
+    tries = min(max(PSEUDO_NAMES, N), PSEUDO_PER_NAME * N)
+    invented = invent(training, tries, np.random.default_rng(seed))
+    shape = READINGS * N + len(invented), training.targets.shape[1]
+    targets: Floats = mapped(shape, np.float32, scratch)
+    for rows in slices(N):
+        known = LABEL_SHARE * training.targets[rows]
+        known += (1 - LABEL_SHARE) * committee.believe(training.names[rows])
+        for reading in range(READINGS):
+            targets[reading * N :][rows] = known
+    for rows in slices(len(invented)):
+        targets[READINGS * N :][rows] = committee.believe(invented[rows])
+    return Examples(list(training.names) * READINGS + invented, targets)
+
+
+def slices(names: int) -> Iterator[slice]:
+    """Of so many names at most `AT_ONCE` at a time, in order."""
+    for begin in range(0, names, AT_ONCE):
+        yield slice(begin, min(begin + AT_ONCE, names))
