@@ -155,6 +155,41 @@ def test_a_folder_comes_out_as_it_went_in(model: Model, tmp_path: Path) -> None:
     assert german["surname"].equals(table(120)["surname"])
 
 
+def test_files_of_like_names_stay_apart(model: Model, tmp_path: Path) -> None:
+    rows = {
+        "sales.2023.csv": 3,
+        "sales.2024.csv": 4,
+        "sales.csv": 5,
+        "sales.tsv": 6,
+        "a/sales.csv": 7,
+    }
+    for name, n in rows.items():
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("surname\n" + "Nowak\n" * n, "utf-8")
+    score(config(tmp_path / "in", tmp_path / "out", to=Format.CSV), model)
+    found = {name: text.count(b"Nowak") for name, text in content(tmp_path / "out").items()}
+    assert found == {
+        "sales.2023-00000.csv": 3,
+        "sales.2024-00000.csv": 4,
+        "sales-00000.csv": 5,
+        "sales.tsv-00000.csv": 6,
+        "a/sales-00000.csv": 7,
+    }
+
+
+def test_files_that_would_be_one_are_refused(model: Model, tmp_path: Path) -> None:
+    for name in ("a.tsv", "a.tsv.csv"):
+        written_as = tmp_path / "in" / name
+        written_as.parent.mkdir(exist_ok=True)
+        written_as.write_text("surname\nNowak\n", "utf-8")
+    with pytest.raises(
+        ValueError, match=r"two files of the folder would come out as a.tsv-00000.csv"
+    ):
+        score(config(tmp_path / "in", tmp_path / "out", to=Format.CSV), model)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
 class Stopped(Exception):
     """As if the process ended here."""
 

@@ -5,8 +5,8 @@ part is whole. OUT appears in one step too, after the last part. So whatever is 
 is half-written, and a job that was stopped goes on where it was.
 """
 
-import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from model.pointer import sync
 from pipeline.bulk.formats import join, write_part
 from pipeline.bulk.job import Job, Place
 from pipeline.bulk.parts import Compression
@@ -56,7 +57,7 @@ class Folder:
 
         Raises:
             ValueError: OUT is there already; or another job was begun here, or this one and it is
-                not to be resumed; or a process is at work on it.
+                not to be resumed; or a process is at work on it; or two files would be one.
         """
         if out.exists() and not overwrite:
             raise ValueError(f"{out} is there already; expected a new name, or --overwrite")
@@ -71,6 +72,7 @@ class Folder:
             with locked(work, wait=False):
                 folder = cls(work, out, _state(work, job), whole=whole)
                 try:
+                    folder._check_names()
                     yield folder
                 finally:
                     if folder.state.next == Place(0, 0):  # nothing that could be gone on with
@@ -113,19 +115,28 @@ class Folder:
         """Make OUT of the parts, and leave nothing else."""
         if self._whole:
             with _replacing(self._out) as partial, partial.open("wb") as file:
-                join(sorted((self._work / "data").iterdir()), file, self.state.job.to)
+                parts = [self._data(Place(0, part)) for part in range(self.state.next.part)]
+                join(parts, file, self.state.job.to)
         else:
             if self._out.exists():  # a folder cannot be replaced in one step
                 self._out.rename(self._work / "replaced")
             (self._work / "data").rename(self._out)
         shutil.rmtree(self._work)
 
+    def _check_names(self) -> None:
+        first_parts = [self._data(Place(file, 0)) for file in range(len(self.state.job.files))]
+        if twice := [path for path, n in Counter(first_parts).items() if n > 1]:
+            raise ValueError(
+                f"two files of the folder would come out as {twice[0].name}; "
+                "expected other names, or each in a folder of its own"
+            )
+
     def _data(self, place: Place) -> Path:
         job = self.state.job
-        relative = job.files[place.file].relative
-        name = f"{relative.name.removesuffix(''.join(relative.suffixes))}-{place.part:05d}"
-        folder = self._work / "data" if self._whole else self._work / "data" / relative.parent
-        return folder / f"{name}.{job.to}{PACKED[job.compression]}"
+        path = self._work / "data" / job.files[place.file].relative
+        # With another ending the name stays whole: names.csv and names.tsv are two files.
+        name = f"{path.name.removesuffix(f'.{job.to}')}-{place.part:05d}"
+        return path.with_name(f"{name}.{job.to}{PACKED[job.compression]}")
 
     def _note(self, state: State) -> None:
         with _replacing(self._work / STATE) as partial:
@@ -156,6 +167,5 @@ def _replacing(path: Path) -> Iterator[Path]:
     """A file to write instead; it takes the path in one step when it is whole and on the disk."""
     partial = path.with_name(f".{path.name}.partial")
     yield partial
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
+    sync(partial)
     partial.replace(path)
