@@ -19,6 +19,7 @@ DECIMALS = 6
 PLACE_BITS = 16
 
 Floats = NDArray[np.float32]
+Places = NDArray[np.intp]
 
 
 class LanguageProbability(TypedDict):
@@ -80,7 +81,7 @@ class Explanation(Answer):
     """Symbol by symbol, marks included."""
 
 
-def descending(probabilities: Floats) -> NDArray[np.intp]:
+def descending(probabilities: Floats) -> Places:
     """(N, C) the places of each row's probabilities, the highest first; of equals the first first.
 
     >>> descending(np.array([[0.2, 0.5, 0.3]], np.float32)).tolist()
@@ -96,15 +97,16 @@ def descending(probabilities: Floats) -> NDArray[np.intp]:
 
 def ranked(
     probabilities: Floats,
+    order: Places,
     languages: Sequence[Language],
     top_k: int | None = None,
     threshold: float = 0.0,
 ) -> list[list[LanguageProbability]]:
-    """Each row of probabilities (N, C) in words, the highest first.
+    """Each row of probabilities (N, C) in words, the highest first as `order` (N, C) has them.
 
     Only the `top_k` most probable, and none below `threshold`.
     """
-    order = descending(probabilities)[:, :top_k]
+    order = order[:, :top_k]
     values = np.take_along_axis(probabilities, order, 1)
     lengths = (values >= np.float32(threshold)).sum(axis=1)
     titles = [(language.code, language.name) for language in languages]
@@ -123,10 +125,9 @@ def ranked(
 
 
 def members(
-    sets: NDArray[np.bool_], probabilities: Floats, languages: Sequence[Language]
+    sets: NDArray[np.bool_], order: Places, languages: Sequence[Language]
 ) -> list[list[str]]:
-    """Each row's set (N, C) as codes, the most probable first."""
-    order = descending(probabilities)
+    """Each row's set (N, C) as codes, in the row's `order` (N, C)."""
     inside = np.take_along_axis(sets, order, 1)
     codes = [languages[c].code for c in order[inside].tolist()]
     ends = [0, *inside.sum(axis=1).cumsum().tolist()]

@@ -12,7 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model import smoke
-from model.answer import Answer, Explanation, FiredGram, Push, TraceStep, members, ranked
+from model.answer import (
+    Answer,
+    Explanation,
+    FiredGram,
+    Push,
+    TraceStep,
+    descending,
+    members,
+    ranked,
+)
 from model.artifact import Artifact, ArtifactError, Language, load
 from model.context import Context
 from model.evidence import Evidence, Neighbourhood
@@ -147,6 +156,7 @@ class Classifier:
         threshold: float = 0.0,
     ) -> list[Answer]:
         """What `judge` made of names, in words; no language below `threshold` is listed."""
+        order = descending(judged.probabilities)
         return [
             {
                 "name": name,
@@ -158,8 +168,8 @@ class Classifier:
             for name, judgement, within, languages in zip(
                 names,
                 judged.judgements.tolist(),
-                members(judged.sets, judged.probabilities, self.languages),
-                ranked(judged.probabilities, self.languages, top_k, threshold),
+                members(judged.sets, order, self.languages),
+                ranked(judged.probabilities, order, self.languages, top_k, threshold),
                 strict=True,
             )
         ]
@@ -207,9 +217,9 @@ class Classifier:
 
     def _steps(self, name: str, top_k: int | None, threshold: float) -> list[TraceStep]:
         steps = trace(self.artifact, name).steps
-        beliefs = ranked(
-            np.stack([step.probabilities for step in steps]), self.languages, top_k, threshold
-        )
+        probabilities = np.stack([step.probabilities for step in steps])
+        order = descending(probabilities)
+        beliefs = ranked(probabilities, order, self.languages, top_k, threshold)
         return [
             TraceStep(
                 symbol=step.symbol,
