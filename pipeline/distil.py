@@ -8,6 +8,7 @@ Hinton, Vinyals and Dean, Distilling the knowledge in a neural network, 2015.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from model.artifact import Artifact, Language
@@ -39,17 +40,17 @@ def distil(
     Raises:
         ValueError: as `train`.
     """
+    learn = partial(
+        train,
+        validation=validation,
+        vocabulary=vocabulary,
+        device=device,
+        on_epoch=on_epoch,
+        scratch=scratch,
+        ranks=ranks,
+    )
     if not recipe.teachers:
-        return train(
-            training,
-            validation,
-            vocabulary,
-            recipe,
-            device=device,
-            on_epoch=on_epoch,
-            scratch=scratch,
-            ranks=ranks,
-        )
+        return learn(training, recipe=recipe)
     networks = teachers(
         training,
         validation,
@@ -62,17 +63,7 @@ def distil(
     )
     committee = convene(networks, training, validation)
     taught = lesson(training, committee, recipe.seed, scratch)
-    return train(
-        taught,
-        validation,
-        vocabulary,
-        recipe.of_pupil(),
-        device=device,
-        network="pupil",
-        on_epoch=on_epoch,
-        scratch=scratch,
-        ranks=ranks,
-    )
+    return learn(taught, recipe=recipe.of_pupil(), network="pupil")
 
 
 def teachers(

@@ -24,11 +24,8 @@ def texts(values: pa.Array) -> pa.Array:
     An instant is in ISO 8601, and in UTC where it has a time zone; bytes are in base 64, what is
     nested is JSON, and a length of time is the number of its units.
     """
+    values = _plain(values)
     kind = values.type
-    if isinstance(kind, pa.BaseExtensionType):
-        return texts(values.storage)
-    if pt.is_dictionary(kind):
-        return texts(values.dictionary_decode())
     if pt.is_nested(kind):
         return json(values)
     if pt.is_timestamp(kind):
@@ -42,11 +39,8 @@ def texts(values: pa.Array) -> pa.Array:
 
 def json(values: pa.Array) -> pa.Array:
     """Each value (n,) as JSON; a null stays one, as does what is no number."""
+    values = _plain(values)
     kind = values.type
-    if isinstance(kind, pa.BaseExtensionType):
-        return json(values.storage)
-    if pt.is_dictionary(kind):
-        return json(values.dictionary_decode())
     if pt.is_floating(kind):
         return texts(pc.if_else(pc.is_finite(values), values, pa.scalar(None, kind)))
     if pt.is_integer(kind) or pt.is_boolean(kind):
@@ -59,6 +53,13 @@ def json(values: pa.Array) -> pa.Array:
     if pt.is_nested(kind):
         return _all_of(values, json, b"[", b"]")
     return _quoted(texts(values))
+
+
+def _plain(values: pa.Array) -> pa.Array:
+    """The values as they are stored, without ids and without a type of somebody's own."""
+    if isinstance(values.type, pa.BaseExtensionType):
+        return _plain(values.storage)
+    return _plain(values.dictionary_decode()) if pt.is_dictionary(values.type) else values
 
 
 def _quoted(cells: pa.Array) -> pa.Array:

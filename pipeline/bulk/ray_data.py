@@ -36,8 +36,10 @@ from pipeline.bulk.tally import Tally
 from pipeline.process import settle
 
 SCORING, MOVING = 0.75, 0.25
-"""Of a core, what an actor takes, and what a task that reads or writes takes: both fit on one, so
-that actors on every core do not wait for ever for rows that nobody can read."""
+"""Of a core, what an actor takes, and what a task that reads or writes takes: both fit on one.
+Actors of a whole core have taken all there were, and waited for rows that no core was left to read.
+It is no guarantee: four actors still fill three cores; Ray Data's reserves are to prevent that.
+"""
 
 
 class Files(NamedTuple):
