@@ -106,7 +106,7 @@ def training(batches: Batches, vocabulary: Vocabulary, recipe: Recipe) -> Table:
     }
     if find_spec("flashrnn"):
         try:
-            learners[FLASH] = eager(Flash(*shape).to(on), recipe)
+            learners[FLASH] = eager(Flash(*shape, recipe.batch).to(on), recipe)
             run(batches, learners[FLASH], 1)
         except Exception as error:  # a peer that fails here must not cost the others' figures
             del learners[FLASH]
@@ -138,10 +138,11 @@ def exactness(some: Examples, vocabulary: Vocabulary, on: torch.device) -> Table
         for device in (torch.device("cpu"), on):
             rnn = RNN(len(vocabulary), H, some.targets.shape[1]).to(device)
             ((ids, targets),) = Batches(some, vocabulary, len(some.names), device)
-            logits = rnn(rnn.embed(ids))
-            loss = F.cross_entropy(logits, targets)
+            with torch.no_grad():
+                answers = rnn(rnn.embed(ids)).softmax(1)
+            loss = F.cross_entropy(rnn(rnn.embed(ids)), targets)
             gradients = torch.autograd.grad(loss, list(rnn.parameters()))
-            found.append([each.detach().cpu() for each in (logits.softmax(1), *gradients)])
+            found.append([each.cpu() for each in (answers, *gradients)])
         apart = [(a - b).abs().max().item() for a, b in zip(*found, strict=True)]
         rows.append({"H": H, **dict(zip(columns, apart, strict=True))})
     return Table(

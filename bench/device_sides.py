@@ -22,8 +22,16 @@ Learn = Callable[[Tensor, Tensor], Tensor]
 class Flash(nn.Module):
     """The same network as ours, whose recurrence is the CUDA kernel of NX-AI's FlashRNN."""
 
-    def __init__(self, features: int, hidden: int, classes: int) -> None:
+    BACKEND = "cuda_fused"
+
+    def __init__(self, features: int, hidden: int, classes: int, batch: int) -> None:
+        """It is compiled for a number of names, to which smaller batches are padded."""
+        from flashrnn import FlashRNNConfig
+
         super().__init__()
+        self.config = FlashRNNConfig(
+            self.BACKEND, "elman", head_dim=hidden, num_heads=1, batch_size=batch, dtype="bfloat16"
+        )
         self.U = nn.Embedding(features, hidden, padding_idx=NOTHING)
         self.W = nn.Parameter(torch.eye(hidden))
         self.V = nn.Linear(hidden, classes, bias=False)
@@ -35,7 +43,7 @@ class Flash(nn.Module):
         inputs = self.U(ids[..., 0])[:, :, None, None].bfloat16()  # (B, T, gates, heads, H)
         W = self.W[None, None].bfloat16()  # (gates, heads, H, H)
         bias = W.new_zeros(1, 1, len(self.W))
-        _, last = flashrnn(inputs, W, bias, function="elman", backend="cuda_fused")
+        _, last = flashrnn(inputs, W, bias, config=self.config)
         return self.V.forward(last[0, :, -1, 0].float())  # (states, B, 1, heads, H) → (B, C)
 
 

@@ -74,9 +74,13 @@ def plan_of(B: int, H: int) -> Plan:
     return Plan(rows, width, width if held else max(16, TILE // width), exact)
 
 
-def options_of(plan: Plan) -> dict[str, int | bool]:
-    """Of Triton's compiler, which from 3.9 on wants to be told that it may fuse a * b + c."""
-    return {"num_warps": 8 if plan.WIDTH >= 128 else 4, "enable_fp_fusion": True}
+def options_of(plan: Plan, B: int) -> dict[str, int | bool]:
+    """Of Triton's compiler, which from 3.9 on wants to be told that it may fuse a * b + c.
+
+    A program that has its multiprocessor to itself is given twice as many threads.
+    """
+    alone = plan.WIDTH >= 128 and cdiv(B, plan.ROWS) <= PROGRAMS
+    return {"num_warps": 8 if alone else 4, "enable_fp_fusion": True}
 
 
 def states_of(W: Tensor, inputs: Tensor) -> Tensor:
@@ -88,9 +92,33 @@ def states_of(W: Tensor, inputs: Tensor) -> Tensor:
     if T and B:  # a grid of 0 programs is an error
         halves = _halves(W.t(), plan.EXACT)
         kernel.forward[_grid(B, plan)](
-            inputs.contiguous(), *halves, states, T, B, H, *plan, **options_of(plan)
+            inputs.contiguous(), *halves, states, T, B, H, *plan, **options_of(plan, B)
         )
     return states
+
+
+@torch.no_grad()
+def embeddings_of(W: Tensor, U: Tensor, ids: Tensor) -> Tensor:
+    """h_T (B, H) of ids (B, T, G), for which nothing else is kept; U is (F, H)."""
+    B, T, G = ids.shape
+    H = len(W)
+    last = U.new_zeros(2, B, H)
+    plan = plan_of(B, H)
+    if T and B:
+        halves = _halves(W.t(), plan.EXACT)
+        kernel.embed[_grid(B, plan)](
+            ids.contiguous(),
+            U.contiguous(),
+            *halves,
+            last,
+            T,
+            B,
+            G,
+            H,
+            *plan,
+            **options_of(plan, B),
+        )
+    return last[T % 2]
 
 
 def d_inputs_of(W: Tensor, states: Tensor, d_state: Tensor, steps: int) -> Tensor:
@@ -103,7 +131,7 @@ def d_inputs_of(W: Tensor, states: Tensor, d_state: Tensor, steps: int) -> Tenso
         halves = _halves(W, plan.EXACT)
         last = (states[-1], d_inputs[-1])
         kernel.backward[_grid(B, plan)](
-            d_state.contiguous(), *halves, *last, steps, B, H, *plan, **options_of(plan)
+            d_state.contiguous(), *halves, *last, steps, B, H, *plan, **options_of(plan, B)
         )
     return d_inputs
 

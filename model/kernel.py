@@ -49,6 +49,43 @@ def forward(
             tl.debug_barrier()  # the next step reads what other threads stored
 
 
+@triton.jit(do_not_specialize=["T"])
+def embed(
+    ids,  # (B, T, GRAMS)
+    U,  # (F, H)
+    upper,  # (H, H), of W'
+    lower,
+    last,  # (2, B, H), of which the first is to be 0
+    T,
+    B,
+    GRAMS: tl.constexpr,
+    H: tl.constexpr,
+    ROWS: tl.constexpr,
+    WIDTH: tl.constexpr,
+    DEPTH: tl.constexpr,
+    EXACT: tl.constexpr,
+):
+    """The same from features to h_T, without a trace of what was between them.
+
+    It stands in `last[T % 2]`: what a step writes there the next one reads, and no other.
+    """
+    at, real = _block(B, H, ROWS, WIDTH)
+    if DEPTH == WIDTH:
+        W_upper, W_lower = _tile(upper, lower, 0, H, WIDTH, DEPTH, EXACT)
+    h = tl.zeros((ROWS, WIDTH), tl.float32)
+    for t in range(T):
+        a = _gathered(ids + t * GRAMS, T * GRAMS, U, B, GRAMS, H, ROWS, WIDTH)
+        if DEPTH == WIDTH:
+            h = _tanh(_add_product(a, h, W_upper, W_lower, EXACT))
+        else:
+            before = last + t % 2 * B * H
+            h = _tanh(_add_streamed(a, before, 1.0, upper, lower, B, H, ROWS, WIDTH, DEPTH, EXACT))
+            tl.store(last + (t + 1) % 2 * B * H + at, h, real)
+            tl.debug_barrier()  # the next step reads what other threads stored
+    if DEPTH == WIDTH:
+        tl.store(last + T % 2 * B * H + at, h, real)
+
+
 @triton.jit(do_not_specialize=["steps"])
 def backward(
     d_state,  # (B, H)
@@ -91,6 +128,26 @@ def _block(B, H: tl.constexpr, ROWS: tl.constexpr, WIDTH: tl.constexpr):
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, WIDTH)
     return rows[:, None] * H + columns, (rows < B)[:, None] & (columns < H)
+
+
+@triton.jit
+def _gathered(
+    ids,
+    stride,
+    U,
+    B,
+    GRAMS: tl.constexpr,
+    H: tl.constexpr,
+    ROWS: tl.constexpr,
+    WIDTH: tl.constexpr,
+):
+    """U x_t (ROWS, WIDTH): the sum of each name's rows of U. The row of 0 is nothing."""
+    names, columns = tl.program_id(0) * ROWS + tl.arange(0, ROWS), tl.arange(0, WIDTH)
+    total = tl.zeros((ROWS, WIDTH), tl.float32)
+    for gram in tl.static_range(GRAMS):
+        feature = tl.load(ids + names * stride + gram, names < B, 0).to(tl.int64)[:, None]
+        total += tl.load(U + feature * H + columns, (feature != 0) & (columns < H), 0.0)
+    return total
 
 
 @triton.jit

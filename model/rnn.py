@@ -100,11 +100,15 @@ class RNN(nn.Module):
 
     def embed(self, ids: Tensor, *, truncate: int | None = None) -> Tensor:
         """h_T (B, H), the names' embeddings, from left-padded ids (B, T, G)."""
+        if not torch.is_grad_enabled() and recurrence_for(self.U) is not Recurrence:
+            from model.fused import embeddings_of
+
+            return embeddings_of(self.W, self.U, ids)
         B, T, G = ids.shape
         flat = ids.transpose(0, 1).reshape(T * B, G)
         inputs = F.embedding_bag(flat, self.U, mode="sum", padding_idx=NOTHING)
         recurrence = recurrence_for(inputs)
-        h: Tensor = recurrence.apply(self.W, inputs.view(T, B, -1), truncate)
+        h: Tensor = recurrence.apply(self.W, inputs.view(T, B, len(self.W)), truncate)
         return h
 
     def forward(self, h: Tensor) -> Tensor:

@@ -76,7 +76,6 @@ class Batches:
         self._ids = torch.from_numpy(ids).to(device)  # (N + P, G)
         self._bounds = torch.from_numpy(bounds)  # (N + 1,) on the host, which plans the epochs
         self._spans = self._bounds.to(device).unfold(0, 2, 1)  # (N, 2) each name's bounds
-        self._back = torch.arange(-int(np.diff(bounds).max(initial=0)), 0, device=device)
         self.targets = torch.from_numpy(examples.targets).to(device)  # (N, C)
         self.device, self._size = device, size
 
@@ -105,18 +104,30 @@ class Batches:
         return self._bounds[rows + 1] - self._bounds[rows] - 1
 
     def _cut(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of these rows, each (B,) on the host."""
-        longest = [int(self._lengths(rows).max()) for rows in batches]
-        sent = torch.cat(list(batches)).to(self.device).split([*map(len, batches)])
-        for rows, steps in zip(sent, longest, strict=True):
-            yield self._padded(rows, steps), self.targets.index_select(0, rows)
+        """The batches of these rows, each (B,) on the host; `POOL` of them are gathered at once."""
+        shapes = [(len(rows), int(self._lengths(rows).max())) for rows in batches]
+        B, T = torch.tensor(shapes).unbind(1)
+        sent = torch.stack([torch.cat(list(batches)), T.repeat_interleave(B)]).to(self.device)
+        pools = sent.split([int(sizes.sum()) for sizes in B.split(self.POOL)], dim=1)
+        for first, (rows, steps) in zip(range(0, len(shapes), self.POOL), pools, strict=True):
+            yield from self._gathered(rows, steps, shapes[first : first + self.POOL])
 
-    def _padded(self, rows: Tensor, steps: int) -> Tensor:
-        """(B, T, G) the ids of these rows (B,), padded on the left to so many steps."""
-        begin, end = self._spans.index_select(0, rows).split(1, dim=1)  # (B, 1)
+    def _gathered(
+        self, rows: Tensor, steps: Tensor, shapes: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of these shapes (B, T): rows (n,), each padded on the left to so many steps (n,)."""
+        cells = [B * T for B, T in shapes]
+        begin, end = self._spans.index_select(0, rows).unbind(1)
+        shift, begin = (
+            of_rows.repeat_interleave(steps, output_size=sum(cells))
+            for of_rows in (end - steps.cumsum(0), begin)
+        )
         # Before a name begins, the row of 0 is read again.
-        places = torch.maximum(end + self._back[len(self._back) - steps :], begin)  # (B, T)
-        return self._ids.index_select(0, places.flatten()).view(len(rows), steps, -1)
+        places = torch.maximum(torch.arange(sum(cells), device=self.device) + shift, begin)
+        ids = self._ids.index_select(0, places).split(cells)
+        targets = self.targets.index_select(0, rows).split([B for B, _ in shapes])
+        for (B, T), of_batch, theirs in zip(shapes, ids, targets, strict=True):
+            yield of_batch.view(B, T, -1), theirs
 
 
 def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:

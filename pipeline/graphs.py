@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
@@ -46,8 +45,9 @@ class Bucket:
         B, T, _ = self.ids.shape
         b, t, _ = ids.shape
         assert b <= B, f"{b} names do not fit in a batch of {B}"
-        self.ids.copy_(F.pad(ids, (0, 0, T - t, 0, 0, B - b)))
-        self.targets.copy_(F.pad(targets, (0, 0, 0, B - b)))
+        self.ids.zero_()[:b, T - t :].copy_(ids)
+        self.targets[:b].copy_(targets)
+        self.targets[b:].zero_()
         self.padded.fill_(B / b)
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from model.rnn import Recurrence, recurrence_for
+from model.rnn import RNN, Recurrence, recurrence_for
 
 pytestmark = pytest.mark.skipif(not find_spec("triton"), reason="Triton is not installed")
 
@@ -104,9 +104,50 @@ def test_a_state_is_exactly_0_until_its_name_begins(interpreter: Executor) -> No
     assert found[3:].all()
 
 
+def embeddings(shape: tuple[int, int, int, int], fused: bool, device: str = "cpu") -> Arrays:
+    """h_T of ids (B, T, G) at two precisions, by the fused kernel or by the plain loop."""
+    from model.fused import embeddings_of
+
+    B, T, G, H = shape
+    rnn = RNN(50, H, 2, seed=1)
+    rnn.W.data += torch.randn(H, H, generator=torch.Generator().manual_seed(2)) / H**0.5 / 4
+    ids = torch.randint(0, 50, (B, T, G), generator=torch.Generator().manual_seed(3)).int()
+    ids[: B // 2, : T // 2] = 0
+    if not fused:
+        return [rnn.embed(ids).detach().numpy()] * 2
+    found = []
+    for precision in ("highest", "high"):
+        torch.set_float32_matmul_precision(precision)
+        W, U = (matrix.detach().to(device) for matrix in (rnn.W, rnn.U))
+        found.append(embeddings_of(W, U, ids.to(device)).cpu().numpy())
+    return found
+
+
+WHOLE = [(5, 7, 1, 32), (17, 6, 4, 100), (16, 3, 2, 256), (3, 1, 4, 20), (0, 3, 1, 4), (2, 0, 1, 4)]
+
+
+@pytest.mark.parametrize("shape", WHOLE, ids=str)
+def test_embeddings_equal_the_plain_loops(
+    interpreter: Executor, shape: tuple[int, int, int, int]
+) -> None:
+    exact, rough = interpreter.submit(embeddings, shape, True).result()
+    expected, _ = embeddings(shape, False)
+    np.testing.assert_allclose(exact, expected, rtol=0, atol=3e-6)
+    np.testing.assert_allclose(rough, expected, rtol=0, atol=0.02)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("shape", [*WHOLE, (300, 20, 4, 100), (5000, 12, 4, 256)], ids=str)
+def test_embeddings_equal_the_cpus(shape: tuple[int, int, int, int]) -> None:
+    exact, rough = embeddings(shape, True, "cuda")
+    expected, _ = embeddings(shape, False)
+    np.testing.assert_allclose(exact, expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(rough, expected, rtol=0, atol=0.02)
+
+
 @pytest.mark.parametrize("B", [300, 5000])
 @pytest.mark.parametrize("precision", ["high", "highest"])
-@pytest.mark.parametrize("name", ["forward", "backward"])
+@pytest.mark.parametrize("name", ["forward", "backward", "embed"])
 def test_it_compiles_for_an_h200_and_its_shared_memory_suffices(
     name: str, precision: str, B: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,15 +160,16 @@ def test_it_compiles_for_an_h200_and_its_shared_memory_suffices(
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: precision)
     plan = fused.plan_of(B, 256)
-    constants = {"H": 256, **plan._asdict()}
+    constants = {"H": 256, **plan._asdict()} | ({"GRAMS": 4} if name == "embed" else {})
     halves, integers = ("upper", "lower"), ("T", "steps", "B")
     function = getattr(kernel, name)
     types = dict.fromkeys(function.arg_names, "*fp32")
     types |= {argument: "*fp16" for argument in types if argument in halves}
+    types |= {argument: "*i32" for argument in types if argument == "ids"}
     types |= {argument: "i32" for argument in types if argument in integers}
     types |= dict.fromkeys(constants, "constexpr")
     source = ASTSource(function, types, constants)
-    options = fused.options_of(plan)
+    options = fused.options_of(plan, B)
     compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)
     assert compiled.metadata.shared <= 227 * 1024
     held = 256 * 256 * 2
