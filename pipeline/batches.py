@@ -115,7 +115,7 @@ class Batches:
     def _gathered(
         self, rows: Tensor, steps: Tensor, shapes: Sequence[tuple[int, int]]
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of these shapes (B, T): rows (n,), each padded on the left to so many steps (n,)."""
+        """Batches of these shapes (B, T), of rows (n,) padded on the left to so many steps (n,)."""
         cells = [B * T for B, T in shapes]
         begin, end = self._spans.index_select(0, rows).unbind(1)
         shift, begin = (
