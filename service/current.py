@@ -1,6 +1,6 @@
 """What is served now: the promoted model, and the next one as soon as it is promoted.
 
-Each process looks at the pointer a few times a second. A new model is read and verified in a
+Each process looks at the pointer ten times a second. A new model is read and verified in a
 thread, while the old one answers; then one reference changes. What cannot be served is refused, and
 told by readiness and metrics, and the old model stays.
 """
@@ -17,7 +17,7 @@ from service.served import Served
 
 log = logging.getLogger("bentoml.namelang")  # BentoML's handlers write it
 
-SECONDS = 0.25
+SECONDS = 0.1
 """Between two looks."""
 SECONDS_TO_RETRY = 5.0
 """Between two attempts at a model that was refused: its files may still be on their way."""
@@ -95,6 +95,7 @@ class Current:
         self.refused = refused
         for call in self._watchers:
             call(self)
+        self.served.prepare()  # meanwhile its answers are given; an explanation waits for this
 
     def _look(self) -> Refused | None:
         """What was refused."""
@@ -123,7 +124,6 @@ class Current:
         return None
 
     def _swap(self, served: Served) -> None:
-        served.prepare()
         self.served = served
         log.info("%s is served from now on", served.tag)
 
