@@ -4,7 +4,7 @@ Shapes: N rows.
 """
 
 from collections.abc import Iterable
-from itertools import count
+from itertools import count, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +31,15 @@ class Known:
 
     def enter(self, names: Distinct) -> tuple[NDArray[np.int32], list[str]]:
         """The place (N,) of each row's name, and the names that are new, to be read in order."""
-        place = self._place
-        # Those stand together that begin alike.
-        fresh = sorted(text for text in names.texts if text not in place)
+        place, texts = self._place, names.texts
+        places = np.full(len(texts) + 1, NONE, np.int32)
+        places[:-1] = np.fromiter(map(place.get, texts, repeat(NONE)), np.int32, len(texts))
+        (unknown,) = (places[:-1] == NONE).nonzero()
+        new = [texts[i] for i in unknown.tolist()]
+        fresh = sorted(set(new))  # those stand together that begin alike
         place.update(zip(fresh, count(self._entered), strict=False))
         self._entered += len(fresh)
-        places = np.array([*map(place.__getitem__, names.texts), NONE], np.int32)
+        places[unknown] = [place[text] for text in new]
         return places[names.rows], fresh
 
     def fill(self, answers: Iterable[Answers]) -> Answers:

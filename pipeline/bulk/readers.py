@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
@@ -20,7 +21,6 @@ from model.threads import alone
 from pipeline.bulk.answers import Answers
 from pipeline.bulk.columns import ScoreOptions
 from pipeline.bulk.scorer import Scorer
-from pipeline.cli_models import find
 from pipeline.process import settle
 
 
@@ -38,6 +38,8 @@ class Model(NamedTuple):
         Raises:
             ValueError: there is none.
         """
+        from pipeline.cli_models import find  # the processes that read need none of it
+
         tag, directory, sha256 = find(model)
         return cls(tag, directory, sha256 or digest(directory))
 
@@ -65,9 +67,14 @@ class Readers(Protocol):
 
 @contextmanager
 def readers(load: Callable[[], Scorer], count: int) -> Iterator[Readers]:
-    """So many processes, each with a model loaded; at the end, or by an error, they stop."""
+    """So many processes, which begin at once; each loads a model when it is first asked to read.
+
+    At the end, or by an error, they stop.
+    """
     pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (load,))
     try:
+        for _ in range(count):
+            pool.submit(int)  # else each would begin when there is something to read
         yield _Processes(pool)
     finally:
         pool.shutdown(cancel_futures=True)
@@ -95,15 +102,15 @@ class _Processes:
         return self._pool.submit(_read, names)
 
 
-_reader: Here
+_load: Callable[[], Here]
 
 
 def _begin(load: Callable[[], Scorer]) -> None:
-    global _reader
+    global _load
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     settle()
-    _reader = Here(load())
+    _load = cache(lambda: Here(load()))
 
 
 def _end_with_parent() -> None:
@@ -115,4 +122,4 @@ def _end_with_parent() -> None:
 
 
 def _read(names: Sequence[str]) -> Answers:
-    return _reader.read(names).result()
+    return _load().read(names).result()

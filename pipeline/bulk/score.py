@@ -67,19 +67,20 @@ def score(
         ValueError: the model, the input or what is asked cannot be used; nothing was changed.
     """
     load = partial(model.scorer, config.options, config.device)
-    scorer = load()
     job = _job(config, model)
-    job.check(scorer.new)  # a mistake is told before any work
     expected = job.expected_rows()
     few = expected is not None and expected <= FEW
     count = config.processes or (1 if few else cores())
-    with _sink(config, job) as sink:
-        tell = partial(on_part, expected=expected)
-        tell(sink.tally)
-        with readers(load, count) if count > 1 else nullcontext(Here(scorer)) as pool:
-            run(job, scorer.new, pool, sink, tell)
-        sink.complete()
-        return sink.tally
+    # The processes begin while this one loads the model, too.
+    with readers(load, count) if count > 1 else nullcontext() as pool:
+        scorer = load()
+        job.check(scorer.new)  # a mistake is told before any work
+        with _sink(config, job) as sink:
+            tell = partial(on_part, expected=expected)
+            tell(sink.tally)
+            run(job, scorer.new, pool or Here(scorer), sink, tell)
+            sink.complete()
+            return sink.tally
 
 
 def _job(config: ScoreConfig, model: Model) -> Job:

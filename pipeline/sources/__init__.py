@@ -11,7 +11,6 @@ from pipeline.sources.encoding import known
 from pipeline.sources.files import READERS, FileSource
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.protocol import DataError, Source
-from pipeline.sources.remote import RemoteSource
 
 _EXPECTED = f"a file ({', '.join(READERS)}), or a directory or .zip of <Language>.txt files"
 
@@ -65,6 +64,8 @@ def _open_url(url: str, options: SourceOptions, cache: Path) -> Source:
     suffix = PurePosixPath(parts.path).suffix.lower()
     if suffix not in {*READERS, ".zip"}:
         raise DataError(f"source {url!r} ends in {suffix!r}; expected {', '.join(READERS)} or .zip")
+    from pipeline.sources.remote import RemoteSource  # httpx is for this alone
+
     return RemoteSource(url, cache, options.max_bytes, partial(_open_local, options=options))
 
 
