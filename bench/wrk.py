@@ -86,8 +86,9 @@ def loading(
         script, sent = Path(folder, "post.lua"), Path(folder, "bodies")
         script.write_text(SCRIPT, "utf-8")
         sent.write_bytes(b"".join(body + b"\n" for body in bodies))
-        line = [program(), "-t1", f"-c{connections}", f"-d{LONGEST}", f"--timeout={PATIENCE}"]
-        line += ["-s", str(script), url, "--", str(sent)]
+        # By lines: after the first of them SIGINT ends it well, before that without a word.
+        line = ["stdbuf", "-oL", program(), "-t1", f"-c{connections}", f"-d{LONGEST}"]
+        line += [f"--timeout={PATIENCE}", "-s", str(script), url, "--", str(sent)]
         with pinned(cores or allowed()):
             process = subprocess.Popen(
                 line, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -103,8 +104,10 @@ class Wrk:
     """A running wrk."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
+        """It has begun, or failed, when this returns."""
         self._process = process
-        self._output = ""
+        assert process.stdout, "what it prints is read"
+        self._output = process.stdout.readline()
 
     def stop(self) -> Load:
         """End it, and say what came of it."""
@@ -114,7 +117,7 @@ class Wrk:
         """What it printed."""
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGINT)
-            self._output, _ = self._process.communicate()
+            self._output += self._process.communicate()[0]
         return self._output
 
 
