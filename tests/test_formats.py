@@ -719,7 +719,8 @@ def test_a_stream_that_cannot_be_wound_back(format: Format) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a,b\n1,2\n", r"no column 'name'; expected one of 'a', 'b'"),
+        (b"names,b\n1,2\n", "no column 'name' among 2; expected 'names'$"),
+        (b"Kowalski,1\nNowak,2\n", "no column 'name' among 2; expected the title of one$"),
         (b"name,b,name\n1,2,3\n", "2 columns 'name'"),
     ],
 )

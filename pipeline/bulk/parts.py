@@ -4,6 +4,7 @@ Shapes: n rows of a part.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import PurePath
 from typing import NamedTuple, Self
@@ -142,9 +143,15 @@ def place_of(column: str, titles: Sequence[str]) -> int:
     Raises:
         ValueError: there is none, or there are several.
     """
-    if titles.count(column) != 1:
-        found = f"{titles.count(column)} columns" if column in titles else "no column"
-        raise ValueError(f"{found} {column!r}; expected one of {', '.join(map(repr, titles))}")
+    count = titles.count(column)
+    if count > 1:
+        raise ValueError(f"{count} columns {column!r}; expected one")
+    if count == 0:
+        # Others are not told: where a file has no titles, they are somebody's names.
+        like = ", ".join(map(repr, get_close_matches(column, titles)))
+        raise ValueError(
+            f"no column {column!r} among {len(titles)}; expected {like or 'the title of one'}"
+        )
     return titles.index(column)
 
 
