@@ -22,15 +22,13 @@ Learn = Callable[[Tensor, Tensor], Tensor]
 class Flash(nn.Module):
     """The same network as ours, whose recurrence is the CUDA kernel of NX-AI's FlashRNN."""
 
-    BACKEND = "cuda_fused"
-
     def __init__(self, features: int, hidden: int, classes: int, batch: int) -> None:
         """It is compiled for a number of names, to which smaller batches are padded."""
         from flashrnn import FlashRNNConfig
 
         super().__init__()
         self.config = FlashRNNConfig(
-            self.BACKEND, "elman", head_dim=hidden, num_heads=1, batch_size=batch, dtype="bfloat16"
+            "cuda_fused", "elman", head_dim=hidden, num_heads=1, batch_size=batch, dtype="bfloat16"
         )
         self.U = nn.Embedding(features, hidden, padding_idx=NOTHING)
         self.W = nn.Parameter(torch.eye(hidden))
