@@ -63,7 +63,8 @@ def models(
     """The members, the committee, the pupil; each gives probabilities (N, C) of names (N)."""
     known, held_out = examples(training, codes), rows(validation, codes)
     words = recipe.vocabulary_of(known.names)
-    networks = teachers(known, held_out, words, recipe, device="cpu")
+    teaching = recipe.teaching_of(len(known.names))
+    networks = teachers(teaching.teachers, known, held_out, words, recipe, device="cpu")
     committee = convene(networks, known, held_out)
 
     def spelling(names: Sequence[str]) -> Floats:
@@ -74,8 +75,8 @@ def models(
     yield "the teachers", lambda names: np.mean([n.probabilities(names) for n in networks], axis=0)
     yield "the spelling models", spelling
     yield "the committee", committee.believe
-    taught = lesson(known, committee, recipe.seed)
-    pupil = train(taught, held_out, words, recipe.of_pupil(), device="cpu")
+    taught = lesson(known, committee, teaching.pseudo_names, recipe.seed)
+    pupil = train(taught, held_out, words, recipe.of_pupil(teaching.passes), device="cpu")
     yield "the pupil", as_classifier(pupil, words).probabilities
 
 

@@ -34,11 +34,9 @@ LABEL_SHARE = 0.25
 READINGS = 2
 """How often a pass of the pupil reads each training name."""
 
-PSEUDO_NAMES = 80_000
-"""Names that nobody bears, of which the pupil learns what the committee believes; as many as there
-are training names, if these are more …"""
-PSEUDO_PER_NAME = 12
-"""… but at most so many for each training name."""
+PSEUDO_PER_NAME = 20
+"""Names that nobody bears, of which the pupil learns what the committee believes, for each training
+name at most."""
 
 AT_ONCE = 2**18
 """Names that the committee is asked about at once, which bounds the memory of its answers."""
@@ -79,14 +77,21 @@ def convene(networks: Sequence[Classifier], training: Examples, validation: Exam
 
 
 def lesson(
-    training: Examples, committee: Committee, seed: int, scratch: Path | None = None
+    training: Examples,
+    committee: Committee,
+    pseudo_names: int,
+    seed: int,
+    scratch: Path | None = None,
 ) -> Examples:
     """What the pupil learns from: training names, and names that nobody bears, with targets.
+
+    Of the latter `pseudo_names` are tried, or as many as there are training names if these are
+    more.
 
     These are mapped from a file in the folder `scratch`, as in `pipeline/ragged.py`.
     """
     N = len(training.names)
-    tries = min(max(PSEUDO_NAMES, N), PSEUDO_PER_NAME * N)
+    tries = min(max(pseudo_names, N), PSEUDO_PER_NAME * N)
     invented = invent(training, tries, np.random.default_rng(seed))
     shape = READINGS * N + len(invented), training.targets.shape[1]
     targets: Floats = mapped(shape, np.float32, scratch)

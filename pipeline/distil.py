@@ -49,9 +49,11 @@ def distil(
         scratch=scratch,
         ranks=ranks,
     )
-    if not recipe.teachers:
+    if not recipe.taught:
         return learn(training, recipe=recipe)
+    teaching = recipe.teaching_of(len(training.names))
     networks = teachers(
+        teaching.teachers,
         training,
         validation,
         vocabulary,
@@ -62,11 +64,12 @@ def distil(
         ranks=ranks,
     )
     committee = convene(networks, training, validation)
-    taught = lesson(training, committee, recipe.seed, scratch)
-    return learn(taught, recipe=recipe.of_pupil(), network="pupil")
+    taught = lesson(training, committee, teaching.pseudo_names, recipe.seed, scratch)
+    return learn(taught, recipe=recipe.of_pupil(teaching.passes), network="pupil")
 
 
 def teachers(
+    count: int,
     training: Examples,
     validation: Examples,
     vocabulary: Vocabulary,
@@ -99,7 +102,7 @@ def teachers(
         )
         return as_classifier(trained, vocabulary)
 
-    numbers = range(recipe.teachers)
+    numbers = range(count)
     if choose_device(device) == "cuda" or ranks.count > 1:
         return list(map(teacher, numbers))
     return side_by_side(teacher, numbers)

@@ -18,9 +18,6 @@ from model.text import normalise
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
-BINS = 15
-"""Of confidence, all equally wide, for the calibration error."""
-
 LEAST_PROBABILITY = 1e-7
 """Log-loss counts no probability as smaller, so that one sure mistake does not decide it."""
 

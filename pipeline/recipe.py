@@ -2,16 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 from model.vocabulary import Vocabulary
 
 LEAST_EPOCHS, LEAST_UPDATES = 8, 1000
 """Unless the recipe says otherwise: small data is read more often, until these are the updates."""
 
-LESSONS = 8
-"""Passes of the pupil over what its teachers believe; never more than they had over the names."""
 
+class Teaching(NamedTuple):
+    """How much a committee teaches the network that is kept."""
+
+    teachers: int
+    """Networks in the committee."""
+    passes: int
+    """Of the pupil over what the committee believes."""
+    pseudo_names: int
+    """Tries at a name that nobody bears; more where there are more training names than these."""
+
+
+THOROUGH = Teaching(teachers=8, passes=16, pseudo_names=160_000)
+"""Unless the recipe says otherwise, of …"""
+FEW_NAMES = 20_000
+"""… so many training names at most. They leave more to chance, so averaging more networks helps
+more; and each of these costs little."""
+PLAIN = Teaching(teachers=2, passes=8, pseudo_names=80_000)
+"""Of more names."""
 
 COUNTS = (
     "hidden",
@@ -63,8 +79,9 @@ class Recipe:
     """A longer gradient is cut to this norm: a recurrence can blow one up."""
     patience: int = 20
     """Epochs without a better validation log-loss after which training stops."""
-    teachers: int = 2
-    """Networks that teach the one that is kept; with 0 it learns from the labels alone."""
+    teachers: int | None = None
+    """Networks that teach the one that is kept; None for 8 where names are few, and 2 elsewhere.
+    With 0 it learns from the labels alone."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -76,7 +93,13 @@ class Recipe:
         for name in ("learning_rate", "largest_gradient"):
             _require(name, getattr(self, name), getattr(self, name) > 0, "above 0")
         for name in ("weight_decay", "consistency", "epsilon", "teachers"):
-            _require(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
+            value = getattr(self, name)
+            _require(name, value, value is None or value >= 0, "at least 0")
+
+    @property
+    def taught(self) -> bool:
+        """Whether there is a committee."""
+        return self.teachers != 0
 
     def vocabulary_of(self, names: Sequence[str]) -> Vocabulary:
         """What the model can read that is trained on these normalised names."""
@@ -92,19 +115,25 @@ class Recipe:
         """How many epochs to train where one has so many batches."""
         return self.epochs or max(LEAST_EPOCHS, -(-LEAST_UPDATES // batches))
 
+    def teaching_of(self, names: int) -> Teaching:
+        """How so many training names are taught; never more passes than epochs were asked for."""
+        teaching = THOROUGH if names <= FEW_NAMES else PLAIN
+        if self.teachers is not None:
+            teaching = teaching._replace(teachers=self.teachers)
+        return teaching._replace(passes=min(teaching.passes, self.epochs or teaching.passes))
+
     def of_teacher(self, number: int) -> Self:
         """How one of the teachers is trained, from 0 on."""
         return replace(self, seed=self.seed + number, teachers=0)
 
-    def of_pupil(self) -> Self:
+    def of_pupil(self, passes: int) -> Self:
         """How the network that is kept learns from its teachers.
 
         What it learns holds for many more strings than there are names, so less is kept from it.
         """
         return replace(
             self,
-            epochs=min(LESSONS, self.epochs or LESSONS),
-            weight_decay=self.weight_decay / 2,
+            epochs=passes,
             dropout=self.dropout / 4,
             ngram_dropout=self.ngram_dropout / 4,
             consistency=0.0,

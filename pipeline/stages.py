@@ -125,7 +125,7 @@ def train(
         training={
             **dataclasses.asdict(recipe),
             "device": device,
-            "relief": RELIEF if recipe.teachers else 0.0,
+            "relief": RELIEF if recipe.taught else 0.0,
         }
         | ({"processes": ranks.count} if ranks.count > 1 else {}),
         libraries={"python": platform.python_version()}

@@ -11,10 +11,10 @@ from model.vocabulary import Vocabulary
 from pipeline.batches import Examples
 from pipeline.committee import LABEL_SHARE, READINGS, RELIEF, convene, lesson
 from pipeline.distil import as_classifier, distil
-from pipeline.recipe import LESSONS, Recipe
+from pipeline.recipe import FEW_NAMES, PLAIN, THOROUGH, Recipe
 from pipeline.train import Epoch, Trained, train
 
-RECIPE = Recipe(hidden=16, batch=8, epochs=20, learning_rate=0.02)
+RECIPE = Recipe(hidden=16, batch=8, epochs=20, learning_rate=0.02, teachers=2)
 WORDS = Vocabulary.fit(TRAINING.names, min_count=1)
 
 
@@ -29,7 +29,7 @@ def test_the_pupil_learns_what_there_is_to_learn_and_the_curve_is_its_own() -> N
     assert trained.curve[-1].validation_accuracy == 1.0
     assert {epoch.network for epoch in seen} == {"teacher 1", "teacher 2", "pupil"}
     assert trained.curve == [epoch for epoch in seen if epoch.network == "pupil"]
-    assert len(trained.curve) == LESSONS
+    assert len(trained.curve) == THOROUGH.passes
 
 
 def test_a_seed_decides_everything() -> None:
@@ -61,7 +61,7 @@ def test_a_committee_is_one_voice_of_several() -> None:
     assert belief.dtype == np.float32
     np.testing.assert_allclose(belief.sum(axis=1), 1, rtol=1e-5)
     assert (belief.argmax(axis=1) == HELD_OUT.targets.argmax(axis=1)).all()
-    taught = lesson(TRAINING, committee, seed=0)
+    taught = lesson(TRAINING, committee, pseudo_names=500, seed=0)
     N = len(TRAINING.names)
     assert list(taught.names[: READINGS * N]) == [*TRAINING.names] * READINGS
     assert not set(taught.names[READINGS * N :]) & set(TRAINING.names)
@@ -90,3 +90,10 @@ def test_any_number_of_teachers(teachers: int) -> None:
     seen: list[Epoch] = []
     run(replace(RECIPE, teachers=teachers, epochs=2), seen)
     assert len({epoch.network for epoch in seen}) == teachers + 1
+
+
+def test_few_names_are_taught_more_unless_the_recipe_says_otherwise() -> None:
+    assert Recipe().teaching_of(FEW_NAMES) == THOROUGH
+    assert Recipe().teaching_of(FEW_NAMES + 1) == PLAIN
+    assert Recipe(teachers=3).teaching_of(1) == THOROUGH._replace(teachers=3)
+    assert Recipe(epochs=5).teaching_of(1) == THOROUGH._replace(passes=5)

@@ -47,7 +47,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def configuration(names: Path, **training: float) -> Config:
-    recipe = {"hidden": 48, "epochs": 8, "batch": 64, "learning_rate": 0.02}
+    recipe = {"hidden": 48, "epochs": 8, "batch": 64, "learning_rate": 0.02, "teachers": 2}
     return Config.read(
         None,
         {"ingest": {"sources": [str(names)]}, "training": recipe | training, "device": "cpu"},
