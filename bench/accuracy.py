@@ -13,6 +13,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -25,7 +26,7 @@ from bench.neural_peers import Article, Recurrent
 from bench.peers import LogisticNgrams, LookUp, NaiveBayes, Ours, Peer, Prior, Sides, measure
 from bench.report import Row, Table, machine
 from bench.search import search
-from pipeline.evaluate import Evaluation
+from pipeline.evaluate import Evaluation, ReliabilityBin, bin_of
 from pipeline.split import folds, split
 from pipeline.table import NameTable
 
@@ -66,6 +67,9 @@ FIGURES = {
     "top3_accuracy": "top 3",
 }
 """Fields of an evaluation and their headings."""
+
+TOGETHER = "ECE of all"
+"""The calibration error of the folds' rows together: of few rows chance alone makes a large one."""
 
 Result = dict[str, Any]
 """One peer on one fold, as JSON values."""
@@ -145,7 +149,7 @@ def summary(table: NameTable, k: int, peers: Mapping[str, Peer], path: Path) -> 
         "Rows of test folds: mean ± standard deviation over folds",
         {"peer": "", "folds": "d"}
         | dict.fromkeys(FIGURES.values(), "")
-        | {"parameters": ",.0f", "training s": ",.1f"},
+        | {TOGETHER: ".3f", "parameters": ",.0f", "training s": ",.1f"},
         rows,
     )
 
@@ -183,9 +187,17 @@ def cells(results: Sequence[Result]) -> Row:
     return {
         "folds": len(results),
         **figures,
+        TOGETHER: together([bin for quality in judged for bin in quality.reliability]),
         "parameters": mean(result["parameters"] for result in results),
         "training s": mean(result["seconds"] for result in results),
     }
+
+
+def together(bins: Sequence[ReliabilityBin]) -> float:
+    """The calibration error of the rows of several evaluations, of which these are all bins."""
+    n, confidence, accuracy = (np.array(c) for c in zip(*map(astuple, bins), strict=True))
+    gaps = np.bincount(bin_of(confidence), n * (confidence - accuracy))
+    return float(np.abs(gaps).sum() / n.sum())
 
 
 def spread(values: Sequence[float]) -> str:

@@ -1,4 +1,4 @@
-"""What a model says of many names, as arrays: small enough to be kept for a million of them.
+"""What a model says of many names, as arrays: small enough to be kept of many.
 
 Shapes: N names, C languages, k languages told of each.
 """
