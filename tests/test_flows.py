@@ -47,7 +47,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def configuration(names: Path, **training: float) -> Config:
-    recipe = {"hidden": 48, "epochs": 8, "batch": 64, "learning_rate": 0.02, "teachers": 2}
+    recipe = {"hidden": 48, "epochs": 4, "batch": 64, "learning_rate": 0.02, "teachers": 1}
     return Config.read(
         None,
         {"ingest": {"sources": [str(names)]}, "training": recipe | training, "device": "cpu"},
@@ -127,7 +127,7 @@ def test_the_same_again_is_taken_from_the_workspace(
 
 def test_a_worse_model_is_kept_but_not_served(first: Outcome, names: Path) -> None:
     before = store.promoted()
-    worse = run(configuration(names, epochs=1, hidden=2))
+    worse = run(configuration(names, epochs=1, hidden=2, teachers=0))
     assert not worse.promoted
     assert "below" in worse.reason
     assert store.promoted() == before
@@ -147,7 +147,7 @@ def test_a_worse_model_is_kept_but_not_served(first: Outcome, names: Path) -> No
 
 
 def test_a_model_of_private_names_tells_none(first: Outcome, names: Path) -> None:
-    config = configuration(names, epochs=1, hidden=2)
+    config = configuration(names, epochs=1, hidden=2, teachers=0)
     private = run(config.model_copy(update={"evidence": False}))
     report = artifacts()["gate"]
     assert report == (store.path(private.model) / "report" / "gate.md").read_text("utf-8")

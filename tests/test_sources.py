@@ -3,6 +3,7 @@ import json
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -353,7 +354,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Location", path.replace("/moved", ""))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):  # who is sent too much hangs up
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
