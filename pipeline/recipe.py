@@ -24,8 +24,8 @@ class Teaching(NamedTuple):
 THOROUGH = Teaching(teachers=8, passes=16, pseudo_names=160_000)
 """Unless the recipe says otherwise, of …"""
 FEW_NAMES = 20_000
-"""… so many training names at most. They leave more to chance, so averaging more networks helps
-more; and each of these costs little."""
+"""… so many training names at most. They leave more to chance, so that the mean of more networks
+helps more."""
 PLAIN = Teaching(teachers=2, passes=8, pseudo_names=80_000)
 """Of more names."""
 

@@ -115,6 +115,7 @@ def train(
     table, held_out = (NameTable.read(sides / f"{s}.parquet") for s in ("train", "validation"))
     codes = list(numbered(table.language)[0])
     words = Vocabulary.from_dict(read_json(vocabulary / "vocabulary.json"))
+    teaching = recipe.teaching_of(len(numbered(table.name)[0]))
     artifact = Artifact(
         W=trained.W,
         U=trained.U,
@@ -124,6 +125,7 @@ def train(
         temperature=trained.temperature,
         training={
             **dataclasses.asdict(recipe),
+            **(teaching._asdict() if recipe.taught else {}),
             "device": device,
             "relief": RELIEF if recipe.taught else 0.0,
         }

@@ -82,6 +82,8 @@ def test_its_record_says_where_it_comes_from_and_how_good_it_is(first: Outcome) 
     assert artifact.metrics["gate"]["accepted"]
     assert artifact.data["origins"][0]["name"] == "names.csv"
     assert artifact.training["hidden"] == 48
+    assert artifact.training["teachers"] == 1
+    assert artifact.training["passes"] == 4
     assert artifact.libraries["torch"].startswith("2.13")
     assert artifact.reference is not None
     counted = [sum(own["verdicts"].values()) for own in artifact.reference.values()]
