@@ -31,7 +31,7 @@ serve: model
 	$(BIN)/bentoml serve service.app:Namelang --host $(HOST) --port $(PORT)
 
 test: setup
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest
 
 lint: setup
 	$(BIN)/ruff check .
