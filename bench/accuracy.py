@@ -13,7 +13,6 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -26,7 +25,7 @@ from bench.neural_peers import Article, Recurrent
 from bench.peers import LogisticNgrams, LookUp, NaiveBayes, Ours, Peer, Prior, Sides, measure
 from bench.report import Row, Table, machine
 from bench.search import search
-from pipeline.evaluate import Evaluation, ReliabilityBin, bin_of
+from pipeline.evaluate import Evaluation, mean_gap, together
 from pipeline.split import folds, split
 from pipeline.table import NameTable
 
@@ -187,17 +186,10 @@ def cells(results: Sequence[Result]) -> Row:
     return {
         "folds": len(results),
         **figures,
-        TOGETHER: together([bin for quality in judged for bin in quality.reliability]),
+        TOGETHER: mean_gap(together([bin for quality in judged for bin in quality.reliability])),
         "parameters": mean(result["parameters"] for result in results),
         "training s": mean(result["seconds"] for result in results),
     }
-
-
-def together(bins: Sequence[ReliabilityBin]) -> float:
-    """The calibration error of the rows of several evaluations, of which these are all bins."""
-    n, confidence, accuracy = (np.array(c) for c in zip(*map(astuple, bins), strict=True))
-    gaps = np.bincount(bin_of(confidence), n * (confidence - accuracy))
-    return float(np.abs(gaps).sum() / n.sum())
 
 
 def spread(values: Sequence[float]) -> str:

@@ -64,26 +64,6 @@ class Recurrence(torch.autograd.Function):
         return d_W, d_inputs, None
 
 
-class Column(torch.autograd.Function):
-    """U x_t where a step reads one feature; on a CPU in a third of the time of a sum of one."""
-
-    @staticmethod
-    def forward(ctx: Any, U: Tensor, ids: Tensor) -> Tensor:
-        """The rows (N, H) of U (F, H) that the ids (N,) name."""
-        ctx.save_for_backward(ids)
-        ctx.features = len(U)
-        return U.index_select(0, ids)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        """The gradient of U; nothing stays nothing."""
-        (gradient,) = gradients
-        (ids,) = ctx.saved_tensors
-        d_U = gradient.new_zeros(ctx.features, gradient.shape[1]).index_add_(0, ids, gradient)
-        d_U[NOTHING] = 0.0
-        return d_U, None
-
-
 def recurrence_for(inputs: Tensor) -> type[torch.autograd.Function]:
     """The fused one where it can run: in float32, on CUDA, if Triton is installed and H fits."""
     if inputs.is_cuda and inputs.dtype == torch.float32 and find_spec("triton"):
@@ -126,10 +106,7 @@ class RNN(nn.Module):
             return embeddings_of(self.W, self.U, ids)
         B, T, G = ids.shape
         flat = ids.transpose(0, 1).reshape(T * B, G)
-        if G == 1 and flat.is_cpu:
-            inputs = Column.apply(self.U, flat[:, 0])  # type: ignore[no-untyped-call]
-        else:
-            inputs = F.embedding_bag(flat, self.U, mode="sum", padding_idx=NOTHING)
+        inputs = F.embedding_bag(flat, self.U, mode="sum", padding_idx=NOTHING)
         recurrence = recurrence_for(inputs)
         h: Tensor = recurrence.apply(self.W, inputs.view(T, B, len(self.W)), truncate)
         return h

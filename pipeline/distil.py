@@ -49,7 +49,7 @@ def distil(
         scratch=scratch,
         ranks=ranks,
     )
-    if not recipe.taught:
+    if recipe.teachers == 0:
         return learn(training, recipe=recipe)
     teaching = recipe.teaching_of(len(training.names))
     networks = teachers(
@@ -65,7 +65,8 @@ def distil(
     )
     committee = convene(networks, training, validation)
     taught = lesson(training, committee, teaching.pseudo_names, recipe.seed, scratch)
-    return learn(taught, recipe=recipe.of_pupil(teaching.passes), network="pupil")
+    trained = learn(taught, recipe=recipe.of_pupil(teaching.passes), network="pupil")
+    return trained._replace(teaching=teaching)
 
 
 def teachers(
@@ -111,5 +112,5 @@ def teachers(
 def as_classifier(trained: Trained, vocabulary: Vocabulary) -> Classifier:
     """A trained network with the code that the service runs; its languages have no names yet."""
     languages = tuple(Language(str(c), str(c)) for c in range(len(trained.V)))
-    W, U, V, temperature, _ = trained
+    W, U, V, temperature, *_ = trained
     return Classifier(Artifact(W, U, V, vocabulary, languages, temperature))

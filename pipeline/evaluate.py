@@ -5,7 +5,7 @@ Shapes: N rows (one per name and label), C languages.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -130,10 +130,23 @@ def evaluate(
 
 def reliability(confidence: Floats, right: NDArray[np.bool_]) -> list[ReliabilityBin]:
     """How often N answers are right, by their confidence (N,), in at most `BINS` bins."""
+    return _binned(np.ones(len(confidence), np.int64), confidence, right)
+
+
+def together(bins: Sequence[ReliabilityBin]) -> list[ReliabilityBin]:
+    """The bins of all rows of several evaluations, of which these are the bins."""
+    return _binned(*np.array([astuple(one) for one in bins]).reshape(-1, 3).T)
+
+
+def _binned(
+    count: NDArray[Any], confidence: NDArray[Any], right: NDArray[Any]
+) -> list[ReliabilityBin]:
+    """Of N answers, each of which stands for `count` with its confidence and its share of right."""
     places = bin_of(confidence)
-    n, mean, share = (np.bincount(places, w, BINS) for w in (None, confidence, right))
+    weights = (count, count * confidence, count * right)
+    n, mean, share = (np.bincount(places, weight, BINS) for weight in weights)
     kept = n > 0
-    columns = (n[kept], mean[kept] / n[kept], share[kept] / n[kept])
+    columns = (n[kept].astype(np.int64), mean[kept] / n[kept], share[kept] / n[kept])
     return [ReliabilityBin(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
 
 

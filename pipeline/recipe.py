@@ -96,11 +96,6 @@ class Recipe:
             value = getattr(self, name)
             _require(name, value, value is None or value >= 0, "at least 0")
 
-    @property
-    def taught(self) -> bool:
-        """Whether there is a committee."""
-        return self.teachers != 0
-
     def vocabulary_of(self, names: Sequence[str]) -> Vocabulary:
         """What the model can read that is trained on these normalised names."""
         return Vocabulary.fit(

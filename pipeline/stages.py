@@ -115,7 +115,6 @@ def train(
     table, held_out = (NameTable.read(sides / f"{s}.parquet") for s in ("train", "validation"))
     codes = list(numbered(table.language)[0])
     words = Vocabulary.from_dict(read_json(vocabulary / "vocabulary.json"))
-    teaching = recipe.teaching_of(len(numbered(table.name)[0]))
     artifact = Artifact(
         W=trained.W,
         U=trained.U,
@@ -125,9 +124,9 @@ def train(
         temperature=trained.temperature,
         training={
             **dataclasses.asdict(recipe),
-            **(teaching._asdict() if recipe.taught else {}),
+            **(trained.teaching._asdict() if trained.teaching else {}),
             "device": device,
-            "relief": RELIEF if recipe.taught else 0.0,
+            "relief": RELIEF if trained.teaching else 0.0,
         }
         | ({"processes": ranks.count} if ranks.count > 1 else {}),
         libraries={"python": platform.python_version()}

@@ -20,7 +20,7 @@ from model.vocabulary import Vocabulary
 from pipeline.batches import Batches, Examples
 from pipeline.graphs import GraphStep
 from pipeline.ranks import ALONE, Ranks
-from pipeline.recipe import Recipe
+from pipeline.recipe import Recipe, Teaching
 from pipeline.step import Step
 from pipeline.threads import LoneThreads, lone_threads
 
@@ -54,6 +54,8 @@ class Trained(NamedTuple):
     V: Floats  # (C, H)
     temperature: float
     curve: list[Epoch]
+    teaching: Teaching | None = None
+    """Of the committee; None where the network learned from the labels alone."""
 
 
 def train(

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.accuracy import FIGURES, PEERS, by_language, part, run, summary, together
+from bench.accuracy import FIGURES, PEERS, by_language, part, run, summary
 from bench.neural_peers import Recurrent
 from bench.peers import LogisticNgrams, LookUp, NaiveBayes, Ours, Peer, Prior
 from bench.report import Row
 from pipeline.batches import Examples, examples
-from pipeline.evaluate import calibration_error, reliability
 from pipeline.recipe import Recipe
 from pipeline.table import NameTable
 
@@ -68,15 +67,6 @@ def test_recall_by_language_adds_up_to_accuracy(table: NameTable, measured: Path
     recalled = sum(float(row["ours"]) * int(row["names"]) for row in rows) / len(table)
     ours = summary(table, 2, {"ours": SMALL["ours"]}, measured).rows[0]
     assert recalled == pytest.approx(mean_of(ours, "accuracy"), abs=1e-3)
-
-
-def test_the_calibration_error_of_all_rows_is_that_of_their_answers() -> None:
-    random = np.random.default_rng(0)
-    confidence = random.random(300).astype(np.float32)
-    right = random.random(300) < confidence**2
-    folds = [slice(0, 90), slice(90, 300)]
-    bins = [bin for fold in folds for bin in reliability(confidence[fold], right[fold])]
-    assert together(bins) == pytest.approx(calibration_error(confidence, right), abs=1e-6)
 
 
 def mean_of(row: Row, heading: str) -> float:

@@ -11,8 +11,10 @@ from pipeline.evaluate import (
     calibration_error,
     confusion,
     evaluate,
+    mean_gap,
     most_confused,
     reliability,
+    together,
 )
 
 LANGUAGES = tuple(Language(code, code.upper()) for code in ("de", "fr", "pl", "ru"))
@@ -64,6 +66,17 @@ def test_perfect_calibration_is_zero() -> None:
     right = np.arange(1000) % 4 > 0
     assert calibration_error(np.full(1000, 0.75, np.float32), right) == pytest.approx(0, abs=1e-6)
     assert calibration_error(np.ones(0, np.float32), np.ones(0, bool)) == 0.0
+
+
+def test_the_bins_of_several_evaluations_together_are_those_of_all_their_rows() -> None:
+    random = np.random.default_rng(0)
+    confidence = random.random(300).astype(np.float32)
+    right = random.random(300) < confidence**2
+    folds = [slice(0, 90), slice(90, 300)]
+    bins = [bin for fold in folds for bin in reliability(confidence[fold], right[fold])]
+    assert mean_gap(together(bins)) == pytest.approx(calibration_error(confidence, right), abs=1e-6)
+    assert [b.n for b in together(bins)] == [b.n for b in reliability(confidence, right)]
+    assert together([]) == []
 
 
 def test_confusion_counts_true_by_answered() -> None:

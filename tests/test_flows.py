@@ -47,7 +47,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def configuration(names: Path, **training: float) -> Config:
-    recipe = {"hidden": 48, "epochs": 4, "batch": 64, "learning_rate": 0.02, "teachers": 1}
+    recipe = {"hidden": 48, "epochs": 8, "batch": 64, "learning_rate": 0.02, "teachers": 2}
     return Config.read(
         None,
         {"ingest": {"sources": [str(names)]}, "training": recipe | training, "device": "cpu"},
@@ -82,8 +82,8 @@ def test_its_record_says_where_it_comes_from_and_how_good_it_is(first: Outcome) 
     assert artifact.metrics["gate"]["accepted"]
     assert artifact.data["origins"][0]["name"] == "names.csv"
     assert artifact.training["hidden"] == 48
-    assert artifact.training["teachers"] == 1
-    assert artifact.training["passes"] == 4
+    assert artifact.training["teachers"] == 2
+    assert artifact.training["passes"] == 8
     assert artifact.libraries["torch"].startswith("2.13")
     assert artifact.reference is not None
     counted = [sum(own["verdicts"].values()) for own in artifact.reference.values()]

@@ -66,22 +66,19 @@ def test_truncation_stops_gradients_but_not_the_state() -> None:
 
 
 @pytest.mark.parametrize("padding", [0, 1, 7])
-@pytest.mark.parametrize("steps", [[[2], [5, 8], [3, 7]], [[2], [5], [5]]])
-def test_left_padding_changes_nothing_and_nothing_learns_from_it(
-    padding: int, steps: list[list[int]]
-) -> None:
+def test_left_padding_changes_nothing_and_nothing_learns_from_it(padding: int) -> None:
     rnn = RNN(features=9, hidden=5, classes=3).double()
-    G = max(map(len, steps))
-    name = torch.tensor([[step + [0] * (G - len(step)) for step in steps]])
-    padded = torch.cat([torch.zeros(1, padding, G, dtype=torch.long), name], dim=1)
+    name = torch.tensor([[[2, 0], [5, 8], [3, 7]]])
+    padded = torch.cat([torch.zeros(1, padding, 2, dtype=torch.long), name], dim=1)
     h = rnn.embed(padded)
+    steps = [[2], [5, 8], [3, 7]]
     W, U = (p.detach().numpy() for p in (rnn.W, rnn.U))
     *_, expected = states(W, U.T, steps)
     np.testing.assert_allclose(h[0].detach().numpy(), expected, atol=1e-12)
     rnn(h).sum().backward()
     assert rnn.U.grad is not None
     touched = rnn.U.grad.abs().sum(1).nonzero().flatten().tolist()
-    assert touched == sorted({feature for step in steps for feature in step})
+    assert touched == [2, 3, 5, 7, 8]
 
 
 def test_the_article_starts_with_the_identity() -> None:
