@@ -18,7 +18,7 @@ from bench.peers import Floats, Score
 from bench.report import Row, Table
 from model.artifact import Language
 from pipeline.batches import examples, rows
-from pipeline.committee import convene, lesson
+from pipeline.committee import convene, lesson, linear_part
 from pipeline.distil import as_classifier, teachers
 from pipeline.evaluate import evaluate
 from pipeline.recipe import Recipe
@@ -75,8 +75,10 @@ def models(
     yield "the teachers", lambda names: np.mean([n.probabilities(names) for n in networks], axis=0)
     yield "the spelling models", spelling
     yield "the committee", committee.believe
-    taught = lesson(known, committee, teaching.pseudo_names, recipe.seed)
-    pupil = train(taught, held_out, words, recipe.of_pupil(teaching.passes), device="cpu")
+    taught = lesson(known, committee, recipe.seed)
+    start = linear_part(committee, known, words)
+    how = recipe.of_pupil(teaching.passes)
+    pupil = train(taught, held_out, words, how, device="cpu", start=start)
     yield "the pupil", as_classifier(pupil, words).probabilities
 
 

@@ -73,6 +73,10 @@ def recurrence_for(inputs: Tensor) -> type[torch.autograd.Function]:
     return Recurrence
 
 
+GAIN = 1.25
+"""V of a unit that starts as a language's logit: the smaller, the sooner tanh bounds the logit."""
+
+
 class RNN(nn.Module):
     """Three matrices and nothing else: no bias, no gate.
 
@@ -97,6 +101,18 @@ class RNN(nn.Module):
         nn.Module.__init__(rnn)
         rnn.W, rnn.U, rnn.V = nn.Parameter(W), nn.Parameter(U), nn.Parameter(V)
         return rnn
+
+    def start_from(self, columns: Tensor) -> None:
+        """Let the first C units start as logits: sums of columns (F, C) over a name's features.
+
+        W starts as the identity, so a unit keeps what it has and adds what U gives, bounded by
+        tanh. Where they would be more than half of all units, nothing is changed.
+        """
+        C = columns.shape[1]
+        if len(self.W) >= 2 * C:
+            with torch.no_grad():
+                self.U[:, :C] = columns / GAIN
+                self.V[:, :C] = GAIN * torch.eye(C, device=self.V.device)
 
     def embed(self, ids: Tensor, *, truncate: int | None = None) -> Tensor:
         """h_T (B, H), the names' embeddings, from left-padded ids (B, T, G)."""

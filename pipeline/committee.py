@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from model.classifier import Classifier
+from model.vocabulary import Vocabulary
 from pipeline.batches import Examples
 from pipeline.pseudo_names import invent
 from pipeline.ragged import mapped
@@ -34,9 +35,9 @@ LABEL_SHARE = 0.25
 READINGS = 2
 """How often a pass of the pupil reads each training name."""
 
-PSEUDO_PER_NAME = 20
-"""Names that nobody bears, of which the pupil learns what the committee believes, for each training
-name at most."""
+PSEUDO_NAMES, PSEUDO_PER_NAME = 80_000, 20
+"""Tries at a name that nobody bears, of which the pupil learns what the committee believes. More
+where there are more training names than these; at most so many for each training name."""
 
 AT_ONCE = 2**18
 """Names that the committee is asked about at once, which bounds the memory of its answers."""
@@ -61,6 +62,11 @@ class Committee(NamedTuple):
         logits = mixed / self.temperature - self.relief * self.spelling.log_prior
         return np.asarray(softmax(logits, axis=1), np.float32)
 
+    @property
+    def weight(self) -> float:
+        """What a logit of the spelling models counts for among those of the committee."""
+        return SPELLING_SHARE / self.spelling_temperature / self.temperature
+
 
 def _log(p: NDArray[Any]) -> NDArray[np.float64]:
     """The logarithms of probabilities (N, C), none of which is taken to be quite 0."""
@@ -76,22 +82,31 @@ def convene(networks: Sequence[Classifier], training: Examples, validation: Exam
     return committee._replace(temperature=together, relief=RELIEF)
 
 
+def linear_part(committee: Committee, training: Examples, vocabulary: Vocabulary) -> Floats:
+    """(F, C) what a name's features add to the committee's logits by way of its spelling models.
+
+    The logits are against all languages together, so that the likely languages' are small, and a
+    unit that adds them up has room for them. Shares of the languages are left to be learned.
+    """
+    spelling = committee.spelling
+    everyone = training.targets.sum(axis=1, keepdims=True)
+    together = SpellingModels.fit(Examples(training.names, everyone))
+    odds = spelling.columns_for(vocabulary) - together.columns_for(vocabulary)
+    return np.asarray(committee.weight * odds, np.float32)
+
+
 def lesson(
     training: Examples,
     committee: Committee,
-    pseudo_names: int,
     seed: int,
     scratch: Path | None = None,
 ) -> Examples:
     """What the pupil learns from: training names, and names that nobody bears, with targets.
 
-    Of the latter `pseudo_names` are tried, or as many as there are training names if these are
-    more.
-
-    These are mapped from a file in the folder `scratch`, as in `pipeline/ragged.py`.
+    The latter are mapped from a file in the folder `scratch`, as in `pipeline/ragged.py`.
     """
     N = len(training.names)
-    tries = min(max(pseudo_names, N), PSEUDO_PER_NAME * N)
+    tries = min(max(PSEUDO_NAMES, N), PSEUDO_PER_NAME * N)
     invented = invent(training, tries, np.random.default_rng(seed))
     shape = READINGS * N + len(invented), training.targets.shape[1]
     targets: Floats = mapped(shape, np.float32, scratch)

@@ -2,7 +2,8 @@
 
 The committee is a few networks trained on the labels from different seeds, and the languages'
 spelling models. Together they are more accurate and better calibrated than any of them; the pupil
-learns what they believe of the training names and of many names that nobody bears.
+learns what they believe of the training names and of many names that nobody bears. What the
+spelling models say is a sum over a name's features, so some units of the pupil start as that sum.
 
 Hinton, Vinyals and Dean, Distilling the knowledge in a neural network, 2015.
 """
@@ -15,7 +16,7 @@ from model.artifact import Artifact, Language
 from model.classifier import Classifier
 from model.vocabulary import Vocabulary
 from pipeline.batches import Examples
-from pipeline.committee import convene, lesson
+from pipeline.committee import convene, lesson, linear_part
 from pipeline.ranks import ALONE, Ranks
 from pipeline.recipe import Recipe
 from pipeline.threads import side_by_side
@@ -64,8 +65,10 @@ def distil(
         ranks=ranks,
     )
     committee = convene(networks, training, validation)
-    taught = lesson(training, committee, teaching.pseudo_names, recipe.seed, scratch)
-    trained = learn(taught, recipe=recipe.of_pupil(teaching.passes), network="pupil")
+    taught = lesson(training, committee, recipe.seed, scratch)
+    start = linear_part(committee, training, vocabulary)
+    pupil = recipe.of_pupil(teaching.passes)
+    trained = learn(taught, recipe=pupil, network="pupil", start=start)
     return trained._replace(teaching=teaching)
 
 

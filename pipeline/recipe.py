@@ -17,17 +17,13 @@ class Teaching(NamedTuple):
     """Networks in the committee."""
     passes: int
     """Of the pupil over what the committee believes."""
-    pseudo_names: int
-    """Tries at a name that nobody bears; more where there are more training names than these."""
 
 
-THOROUGH = Teaching(teachers=8, passes=16, pseudo_names=160_000)
-"""Unless the recipe says otherwise, of …"""
-FEW_NAMES = 20_000
-"""… so many training names at most. They leave more to chance, so that the mean of more networks
-helps more."""
-PLAIN = Teaching(teachers=2, passes=8, pseudo_names=80_000)
-"""Of more names."""
+TEACHERS, PASSES = 2, 6
+"""Unless the recipe says otherwise; and …"""
+FEW_NAMES, TEACHERS_OF_FEW = 20_000, 8
+"""… so many teachers of so many training names at most. These leave more to chance, so that the
+mean of more networks helps more."""
 
 COUNTS = (
     "hidden",
@@ -112,10 +108,10 @@ class Recipe:
 
     def teaching_of(self, names: int) -> Teaching:
         """How so many training names are taught; never more passes than epochs were asked for."""
-        teaching = THOROUGH if names <= FEW_NAMES else PLAIN
+        teachers = TEACHERS_OF_FEW if names <= FEW_NAMES else TEACHERS
         if self.teachers is not None:
-            teaching = teaching._replace(teachers=self.teachers)
-        return teaching._replace(passes=min(teaching.passes, self.epochs or teaching.passes))
+            teachers = self.teachers
+        return Teaching(teachers, min(PASSES, self.epochs or PASSES))
 
     def of_teacher(self, number: int) -> Self:
         """How one of the teachers is trained, from 0 on."""
@@ -124,13 +120,14 @@ class Recipe:
     def of_pupil(self, passes: int) -> Self:
         """How the network that is kept learns from its teachers.
 
-        What it learns holds for many more strings than there are names, so less is kept from it.
+        What it learns holds for many more strings than there are names, so nothing is kept from it
+        but some characters.
         """
         return replace(
             self,
             epochs=passes,
-            dropout=self.dropout / 4,
-            ngram_dropout=self.ngram_dropout / 4,
+            dropout=0.0,
+            ngram_dropout=0.0,
             consistency=0.0,
             teachers=0,
         )

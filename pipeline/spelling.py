@@ -9,6 +9,7 @@ Shapes: N names, T steps, G n-gram order, F features, C languages.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -77,13 +78,32 @@ class SpellingModels:
         return np.concatenate([np.zeros((0, self.log_prior.size), np.float32), *parts])
 
     def _chunk(self, names: Sequence[str]) -> Floats:
-        ids = self.vocabulary.encode(names).ids  # (N, T, G)
-        log_p = self.log_p[ids[..., 0]]  # (N, T, C)
-        for g in range(1, ids.shape[2]):
-            log_p[:, 1:] += self.log_backoff[ids[:, :-1, g - 1]]
-            known = ids[..., g] != NOTHING
-            log_p[known] = self.log_p[ids[..., g][known]]
-        return np.asarray(log_p.sum(axis=1) + self.log_prior)
+        return np.asarray(_activated(self.vocabulary, names).T @ self.columns + self.log_prior)
+
+    @cached_property
+    def columns(self) -> Floats:
+        """(F, C) what each feature adds to log p(name), which is a sum over all that it activates.
+
+        Of each symbol the longest n-gram decides: it adds by how much it is likelier than its
+        ending, and takes back what its context adds, which is what that leaves to other symbols.
+        """
+        columns = self.log_p.copy()
+        grams, context, shorter = relatives(self.vocabulary)
+        columns[grams] -= self.log_p[shorter] + self.log_backoff[context]
+        *followed, _ = self.vocabulary.by_length
+        contexts = np.concatenate(followed)
+        columns[contexts] += self.log_backoff[contexts]
+        return columns
+
+    def columns_for(self, vocabulary: Vocabulary) -> Floats:
+        """(F', C) the same for the n-grams of another vocabulary; 0 of what these do not know."""
+        place = {gram: i for i, gram in enumerate(self.vocabulary.features)}
+        known = [(i, place[gram]) for i, gram in enumerate(vocabulary.features) if gram in place]
+        columns = np.zeros((len(vocabulary), self.log_prior.size), np.float32)
+        if known:
+            theirs, mine = np.array(known).T
+            columns[theirs] = self.columns[mine]
+        return columns
 
 
 def _counts(vocabulary: Vocabulary, examples: Examples) -> Floats:
@@ -91,14 +111,16 @@ def _counts(vocabulary: Vocabulary, examples: Examples) -> Floats:
     counts = np.zeros((len(vocabulary), examples.targets.shape[1]), np.float32)
     for begin in range(0, len(examples.names), COUNTED):
         rows = slice(begin, begin + COUNTED)
-        ids = vocabulary.encode(examples.names[rows]).ids
-        name, _, _ = fired = ids.nonzero()
-        has = csr_matrix(
-            (np.ones(name.size, np.float32), (ids[fired], name)),
-            shape=(len(vocabulary), len(ids)),
-        )
-        counts += has @ examples.targets[rows]
+        counts += _activated(vocabulary, examples.names[rows]) @ examples.targets[rows]
     return counts
+
+
+def _activated(vocabulary: Vocabulary, names: Sequence[str]) -> csr_matrix:
+    """(F, N) how often each name activates each feature."""
+    ids = vocabulary.encode(names).ids
+    name, _, _ = fired = ids.nonzero()
+    often = np.ones(name.size, np.float32)
+    return csr_matrix((often, (ids[fired], name)), shape=(len(vocabulary), len(names)))
 
 
 def _characters(vocabulary: Vocabulary, counts: Floats) -> Floats:

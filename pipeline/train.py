@@ -66,12 +66,14 @@ def train(
     *,
     device: str = "auto",
     network: str = "the network",
+    start: Floats | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     scratch: Path | None = None,
     ranks: Ranks = ALONE,
 ) -> Trained:
     """Train one network. On a CPU the same examples, recipe and thread count give the same bits.
 
+    It starts as `RNN.start_from` makes it of `start` (F, C), where that is given.
     `scratch` is the folder where the encoded names lie meanwhile, as in `pipeline/ragged.py`. Of
     several `ranks` each is to call it with the same, and has the same result.
 
@@ -84,6 +86,8 @@ def train(
             raise ValueError(f"there are no {side} names; give more names of each language")
     on = torch.device(choose_device(device))
     rnn = RNN(len(vocabulary), recipe.hidden, training.targets.shape[1], seed=recipe.seed).to(on)
+    if start is not None:
+        rnn.start_from(torch.from_numpy(start).to(on))
     order = torch.Generator().manual_seed(recipe.seed)
     batches = Batches(training, vocabulary, recipe.batch, on, scratch)
     held_out = Batches(validation, vocabulary, 1024, on, scratch)

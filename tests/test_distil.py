@@ -7,11 +7,11 @@ import pytest
 import torch
 from test_train import HELD_OUT, TRAINING
 
-from model.vocabulary import Vocabulary
+from model.vocabulary import NOTHING, Vocabulary
 from pipeline.batches import Examples
-from pipeline.committee import LABEL_SHARE, READINGS, RELIEF, convene, lesson
+from pipeline.committee import LABEL_SHARE, READINGS, RELIEF, convene, lesson, linear_part
 from pipeline.distil import as_classifier, distil
-from pipeline.recipe import FEW_NAMES, PLAIN, THOROUGH, Recipe
+from pipeline.recipe import FEW_NAMES, PASSES, TEACHERS, TEACHERS_OF_FEW, Recipe, Teaching
 from pipeline.train import Epoch, Trained, train
 
 RECIPE = Recipe(hidden=16, batch=8, epochs=20, learning_rate=0.02, teachers=2)
@@ -29,7 +29,7 @@ def test_the_pupil_learns_what_there_is_to_learn_and_the_curve_is_its_own() -> N
     assert trained.curve[-1].validation_accuracy == 1.0
     assert {epoch.network for epoch in seen} == {"teacher 1", "teacher 2", "pupil"}
     assert trained.curve == [epoch for epoch in seen if epoch.network == "pupil"]
-    assert len(trained.curve) == THOROUGH.passes
+    assert len(trained.curve) == PASSES
 
 
 def test_a_seed_decides_everything() -> None:
@@ -61,7 +61,7 @@ def test_a_committee_is_one_voice_of_several() -> None:
     assert belief.dtype == np.float32
     np.testing.assert_allclose(belief.sum(axis=1), 1, rtol=1e-5)
     assert (belief.argmax(axis=1) == HELD_OUT.targets.argmax(axis=1)).all()
-    taught = lesson(TRAINING, committee, pseudo_names=500, seed=0)
+    taught = lesson(TRAINING, committee, seed=0)
     N = len(TRAINING.names)
     assert list(taught.names[: READINGS * N]) == [*TRAINING.names] * READINGS
     assert not set(taught.names[READINGS * N :]) & set(TRAINING.names)
@@ -72,6 +72,19 @@ def test_a_committee_is_one_voice_of_several() -> None:
     np.testing.assert_allclose(
         taught.targets[READINGS * N :], committee.believe(taught.names[READINGS * N :]), rtol=1e-4
     )
+
+
+def test_the_pupil_starts_with_what_is_linear_of_the_belief() -> None:
+    """All that the spelling models say of a name but the languages' shares."""
+    network = as_classifier(train(TRAINING, HELD_OUT, WORDS, RECIPE, device="cpu"), WORDS)
+    committee = convene([network], TRAINING, HELD_OUT)
+    spelling = committee.spelling
+    columns = linear_part(committee, TRAINING, spelling.vocabulary)
+    ids = spelling.vocabulary.encode(HELD_OUT.names).ids
+    logits = spelling.logits(HELD_OUT.names) - spelling.log_prior
+    assert not columns[NOTHING].any()
+    odds = np.diff(columns[ids].sum(axis=(1, 2)))
+    np.testing.assert_allclose(odds, committee.weight * np.diff(logits), rtol=1e-3, atol=1e-4)
 
 
 def test_relief_raises_the_small_language() -> None:
@@ -93,7 +106,7 @@ def test_any_number_of_teachers(teachers: int) -> None:
 
 
 def test_few_names_are_taught_more_unless_the_recipe_says_otherwise() -> None:
-    assert Recipe().teaching_of(FEW_NAMES) == THOROUGH
-    assert Recipe().teaching_of(FEW_NAMES + 1) == PLAIN
-    assert Recipe(teachers=3).teaching_of(1) == THOROUGH._replace(teachers=3)
-    assert Recipe(epochs=5).teaching_of(1) == THOROUGH._replace(passes=5)
+    assert Recipe().teaching_of(FEW_NAMES) == Teaching(TEACHERS_OF_FEW, PASSES)
+    assert Recipe().teaching_of(FEW_NAMES + 1) == Teaching(TEACHERS, PASSES)
+    assert Recipe(teachers=3).teaching_of(1) == Teaching(3, PASSES)
+    assert Recipe(epochs=2).teaching_of(1) == Teaching(TEACHERS_OF_FEW, 2)

@@ -86,3 +86,21 @@ def test_the_article_starts_with_the_identity() -> None:
     assert torch.equal(rnn.W, torch.eye(3))
     assert {name for name, _ in rnn.named_parameters()} == {"W", "U", "V"}
     assert not rnn.U[0].any()
+
+
+def test_units_that_start_as_logits_add_up_columns() -> None:
+    rnn = RNN(features=9, hidden=6, classes=3)
+    columns = 0.01 * torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
+    columns[0] = 0
+    rnn.start_from(columns)
+    rnn.V.data[:, 3:] = 0  # of the other units
+    ids = torch.tensor([[[2, 0], [5, 8], [3, 7]], [[0, 0], [0, 0], [4, 0]]])
+    torch.testing.assert_close(rnn(rnn.embed(ids)), columns[ids].sum((1, 2)), rtol=0.01, atol=1e-5)
+    assert not rnn.U[0].any()
+
+
+def test_where_units_are_few_none_starts_as_a_logit() -> None:
+    rnn, plain = (RNN(features=4, hidden=5, classes=3) for _ in range(2))
+    rnn.start_from(torch.ones(4, 3))
+    for mine, theirs in zip(rnn.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
