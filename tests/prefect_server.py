@@ -7,17 +7,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
 from server import CHECKOUT, free_port
+from waiting import wait_for
 
-T = TypeVar("T")
 QUICK = {
     "PREFECT_RUNNER_POLL_FREQUENCY": "1",
     "PREFECT_WORKER_QUERY_SECONDS": "1",
@@ -107,22 +107,6 @@ def end(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTER
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise
-
-
-def wait_for(
-    look: Callable[[], T | None],
-    what: str,
-    explain: Callable[[], str],
-    limit: float = 150.0,
-    pause: float = 0.2,
-) -> T:
-    """What `look` finds, as soon as it finds something; an error after `limit` seconds."""
-    deadline = time.monotonic() + limit
-    while time.monotonic() < deadline:
-        if (found := look()) is not None:
-            return found
-        time.sleep(pause)
-    raise TimeoutError(f"waited for {what}\n{explain()}")
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from prefect_server import wait_for
 from server import CHECKOUT, free_port
+from waiting import wait_for
 
 MEMORY = 100 * 2**20
 """Bytes of a node's object store; Ray asks for 75 MB at least."""

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from prefect_server import wait_for
 from pyarrow import fs
 from ray_cluster import S3_KEYS, Cluster, Node, ray_cluster, s3
 from server import CHECKOUT
+from waiting import wait_for
 
 from model.artifact import digest
 from pipeline.bulk.cluster import score_on_ray

@@ -13,7 +13,8 @@ from subprocess import Popen
 from typing import Any
 
 import pytest
-from prefect_server import Prefect, end, postgresql, prefect_server, wait_for
+from prefect_server import Prefect, end, postgresql, prefect_server
+from waiting import wait_for
 
 from model.artifact import load_record
 from pipeline.cli import main
@@ -109,6 +110,17 @@ class Place:
 
         return wait_for(find, f"{reason!r} to run", self.prefect.logs)
 
+    def reading(self, reason: str) -> dict[str, Any]:
+        """A run that was started for this reason, once it stands in for no more that wait."""
+        run = self.running(reason)
+        of_run = {"id": {"any_": [run["id"]]}}
+
+        def read() -> list[Any] | None:
+            return self.prefect.ask("/task_runs/filter", flow_runs=of_run) or None
+
+        wait_for(read, f"{reason!r} to read its sources", self.prefect.logs)
+        return run
+
 
 def place(folder: Path, prefect: Prefect) -> Place:
     names, settings = folder / "names.csv", folder / "settings.toml"
@@ -177,7 +189,7 @@ def test_by_hand_and_by_event_new_names_make_a_new_model_and_runs_never_overlap(
             file.write("Kowalczewski,pl\n")
         emit = ["prefect", "events", "emit", "namelang.data", "--resource-id", "names.csv"]
         at.prefect.command(*emit)
-        trains = at.running("namelang.data")
+        trains = at.reading("namelang.data")
         same, other = at.start(reason="same"), at.start(reason="other", force=True)
         assert at.prefect.ended("namelang.data")["state_name"] in {"Promoted", "Refused"}
         [made] = at.models() - before
