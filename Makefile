@@ -30,8 +30,9 @@ model: setup
 serve: model
 	$(BIN)/bentoml serve service.app:Namelang --host $(HOST) --port $(PORT)
 
+# A file at a time for each core; more than four would want more memory than many machines have.
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

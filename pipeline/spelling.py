@@ -86,6 +86,7 @@ class SpellingModels:
 
         Of each symbol the longest n-gram decides: it adds by how much it is likelier than its
         ending, and takes back what its context adds, which is what that leaves to other symbols.
+        Ending and context are learned wherever the n-gram is, since they are no rarer.
         """
         columns = self.log_p.copy()
         grams, context, shorter = relatives(self.vocabulary)
