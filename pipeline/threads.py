@@ -46,6 +46,10 @@ def lone_threads() -> Iterator[LoneThreads]:
 
 
 def side_by_side(work: Callable[[X], Y], items: Iterable[X]) -> list[Y]:
-    """The results of `work` on each item, a lone thread an item, in the order of the items."""
-    with lone_threads() as threads:
-        return threads.map(work, items)
+    """The results of `work` on each item, in order.
+
+    As many are at work at once as torch would share a product over, each on a lone thread.
+    """
+    count = torch.get_num_threads()
+    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        return list(pool.map(work, items))
