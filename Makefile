@@ -30,9 +30,10 @@ model: setup
 serve: model
 	$(BIN)/bentoml serve service.app:Namelang --host $(HOST) --port $(PORT)
 
-# A file at a time for each core; more than four would want more memory than many machines have.
+# A file at a time for each core; more than four would want more memory than many machines have. In order,
+# for those with few tests, which would be last, take longest.
 test: setup
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Servers to be measured: real processes, what they use, and the cores that they may use."""
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -28,6 +29,9 @@ SLICE, INTERVAL, THREADS = "BENCH_SLICE", "BENCH_SWITCH_INTERVAL", "BENCH_THREAD
 
 FIRST = {"names": ["Kowalski", "Papadopoulos"]}
 """A list that every server reads before it is measured, for a first one takes longer."""
+
+PORTS = range(20_000, 32_000)
+"""Below those that a system gives to whoever connects to some place."""
 
 START_LIMIT = 300.0
 """Seconds; a dozen start at a time."""
@@ -117,7 +121,7 @@ def serving(programs: Mapping[Who, Program]) -> Iterator[dict[Who, Server]]:
 
 @contextmanager
 def _started(program: Program, log: IO[bytes], metrics: Path) -> Iterator[Server]:
-    port, environment = _free_port(), _environment(program, metrics)
+    port, environment = free_port(), _environment(program, metrics)
     line: Sequence[str] = [sys.executable, "-m", *program.arguments, "--port", str(port)]
     # Linux shares the processor out by sessions first, and BentoML's workers are sessions of their
     # own: a server in one session with wrk would have its turns when wrk has.
@@ -153,10 +157,13 @@ def _environment(program: Program, metrics: Path) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+def free_port() -> int:
+    """A port that nothing listens on, nor will before a server does that is started now."""
+    while True:
+        port = secrets.choice(PORTS)
+        with suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 def _wait_until_ready(who: object, server: Server, log: IO[bytes]) -> None:

@@ -15,8 +15,10 @@ from typing import Any
 
 import httpx
 import pytest
-from server import CHECKOUT, free_port
+from server import CHECKOUT
 from waiting import wait_for
+
+from bench.servers import free_port
 
 QUICK = {
     "PREFECT_RUNNER_POLL_FREQUENCY": "1",

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from server import CHECKOUT, free_port
+from server import CHECKOUT
 from waiting import wait_for
+
+from bench.servers import free_port
 
 MEMORY = 100 * 2**20
 """Bytes of a node's object store; Ray asks for 75 MB at least."""

@@ -1,7 +1,6 @@
 """A real `bentoml serve` process for tests that ask it over HTTP."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 import httpx
+
+from bench.servers import free_port
 
 CHECKOUT = Path(__file__).parent.parent
 START_LIMIT = 60.0  # seconds; a start takes about two
@@ -39,13 +40,6 @@ def command(
     }
     pairs = [f"{name}={value}" for name, value in environment.items()]
     return ["env", "-i", "-C", str(cwd), *pairs, python, "-m", "bentoml", *arguments]
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @contextmanager

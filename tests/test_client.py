@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from server import Server, free_port, serve
+from server import Server, serve
 
+from bench.servers import free_port
 from service.client import AsyncClient, Client, NamelangError, Result, Retry, failed
 
 NAMES = ["Kowalski", "Παπαδόπουλος", "", "Иванов", "田中", "x" * 101, "O’Neil-Şahin", "Nowak"]

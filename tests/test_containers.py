@@ -17,10 +17,11 @@ import psutil
 import pytest
 from images import command as in_a_room
 from images import read
-from server import CHECKOUT, free_port, wait_until_ready
+from server import CHECKOUT, wait_until_ready
 from test_bento import pins, python_without_the_checkout, run
 from waiting import wait_for
 
+from bench.servers import free_port
 from pipeline import store
 
 API = CHECKOUT / "containers" / "api.Dockerfile"

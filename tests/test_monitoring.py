@@ -14,8 +14,9 @@ import httpx
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
-from server import CHECKOUT, free_port, serve
+from server import CHECKOUT, serve
 
+from bench.servers import free_port
 from pipeline import store
 
 SHIPPED = CHECKOUT / "containers" / "prometheus"

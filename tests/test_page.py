@@ -14,7 +14,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from browser import Sight, browser, visit
 from playwright.sync_api import Browser, Page, Response, Route, expect
-from server import CHECKOUT, Server, free_port, serve
+from server import CHECKOUT, Server, serve
+
+from bench.servers import free_port
 
 PAGE = CHECKOUT / "service" / "page"
 PHONE = {"width": 390, "height": 844}

@@ -1,7 +1,6 @@
 """Two real processes, started by torchrun, learn what one learns."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import ranked
 import torch
 from made_up import table_of
 
+from bench.servers import free_port
 from model.artifact import load
 from pipeline.batches import examples, rows
 from pipeline.config import Config
@@ -108,12 +108,6 @@ def test_the_command_trains_in_two_processes_what_it_trains_in_one(tmp_path: Pat
         )
     for name in "WUV":
         np.testing.assert_array_equal(getattr(artifact, name), getattr(one, name))
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.mark.parametrize("does", ["leaves", "sleeps"])
