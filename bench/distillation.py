@@ -7,6 +7,7 @@ are fitted on the names of the same rows.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,8 +19,8 @@ from bench.peers import Floats, Score
 from bench.report import Row, Table
 from model.artifact import Language
 from pipeline.batches import examples, rows
-from pipeline.committee import convene, lesson, linear_part
-from pipeline.distil import as_classifier, teachers
+from pipeline.committee import convene
+from pipeline.distil import as_classifier, teach, teachers
 from pipeline.evaluate import evaluate
 from pipeline.recipe import Recipe
 from pipeline.table import NameTable
@@ -75,10 +76,8 @@ def models(
     yield "the teachers", lambda names: np.mean([n.probabilities(names) for n in networks], axis=0)
     yield "the spelling models", spelling
     yield "the committee", committee.believe
-    taught = lesson(known, committee, recipe.seed)
-    start = linear_part(committee, known, words)
-    how = recipe.of_pupil(teaching.passes)
-    pupil = train(taught, held_out, words, how, device="cpu", start=start)
+    learn = partial(train, validation=held_out, vocabulary=words, device="cpu")
+    pupil = teach(committee, known, words, recipe, teaching.passes, learn)
     yield "the pupil", as_classifier(pupil, words).probabilities
 
 

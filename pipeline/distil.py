@@ -16,7 +16,7 @@ from model.artifact import Artifact, Language
 from model.classifier import Classifier
 from model.vocabulary import Vocabulary
 from pipeline.batches import Examples
-from pipeline.committee import convene, lesson, linear_part
+from pipeline.committee import Committee, convene, lesson, linear_part
 from pipeline.ranks import ALONE, Ranks
 from pipeline.recipe import Recipe
 from pipeline.threads import side_by_side
@@ -65,11 +65,26 @@ def distil(
         ranks=ranks,
     )
     committee = convene(networks, training, validation)
+    trained = teach(committee, training, vocabulary, recipe, teaching.passes, learn, scratch)
+    return trained._replace(teaching=teaching)
+
+
+def teach(
+    committee: Committee,
+    training: Examples,
+    vocabulary: Vocabulary,
+    recipe: Recipe,
+    passes: int,
+    learn: Callable[..., Trained],
+    scratch: Path | None = None,
+) -> Trained:
+    """The pupil: it starts as what is linear of the committee's belief, and learns the lesson.
+
+    `learn` is `train` with all that is neither the pupil's names, nor its recipe, start or name.
+    """
     taught = lesson(training, committee, recipe.seed, scratch)
     start = linear_part(committee, training, vocabulary)
-    pupil = recipe.of_pupil(teaching.passes)
-    trained = learn(taught, recipe=pupil, network="pupil", start=start)
-    return trained._replace(teaching=teaching)
+    return learn(taught, recipe=recipe.of_pupil(passes), network="pupil", start=start)
 
 
 def teachers(
