@@ -92,9 +92,12 @@ class Desk:
         self._metrics.judged(served, names, judged)
         challenger = self._current.shadow
         # A caller's context has the champion's languages, which the challenger's may not be.
-        if challenger and options.context is None and self._shadows.acquire(blocking=False):
-            best = served.best(judged)
-            self._thread.submit(self._read_in_shadow, challenger, list(names), best)
+        if challenger and options.context is None:
+            if self._shadows.acquire(blocking=False):
+                best = served.best(judged)
+                self._thread.submit(self._read_in_shadow, challenger, list(names), best)
+            else:
+                self._metrics.missed(challenger.tag, len(names))
         return judged
 
     def answers(self, served: Served, names: Sequence[str], options: Options) -> list[Answer]:

@@ -97,7 +97,7 @@ class Metrics:
         )
         self._shadow = Counter(
             "namelang_shadow_names",
-            "Names that a challenger read too, by whether its answer was the same or another.",
+            "Names for a challenger too: its answer was the same, was another, or it missed them.",
             ("challenger", "answer"),
             registry=None,
         )
@@ -137,6 +137,10 @@ class Metrics:
         """A challenger read names, and gave the champion's answer or not."""
         self._shadow.labels(challenger, "same").inc(sum(same))
         self._shadow.labels(challenger, "other").inc(len(same) - sum(same))
+
+    def missed(self, challenger: str, names: int) -> None:
+        """A challenger did not read so many names, for there was too much to do."""
+        self._shadow.labels(challenger, "missed").inc(names)
 
     def judged(self, served: Served, names: Sequence[str], judged: Judged) -> None:
         """The model read names."""

@@ -1,19 +1,25 @@
 """Models come and go under a running service, and no request is dropped."""
 
 import json
+import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from server import Server, serve
 
-from model.artifact import RECORD, WEIGHTS
+from model.artifact import RECORD, WEIGHTS, load, save
+from model.evidence import Evidence
 from model.pointer import pointer_path
 from pipeline import follow_up, store
 from pipeline.follow_up import NotServed
@@ -162,7 +168,16 @@ def test_a_damaged_model_at_the_start_leaves_the_one_before_it(home: Path, artif
     assert state["refused"]["model"] == second  # type: ignore[index]
 
 
-def test_a_challenger_in_the_shadow_answers_nobody_and_its_disagreements_are_counted(
+def shadowed(server: Server, challenger: str) -> dict[str, float]:
+    """How many names the challenger answered as the served model did, otherwise, or missed."""
+    counted = re.compile(
+        rf'namelang_shadow_names_total{{answer="(\w+)",challenger="{challenger}"}} (\S+)'
+    )
+    found = counted.findall(server.http.get("/metrics").text)
+    return {answer: float(number) for answer, number in found}
+
+
+def test_a_challenger_in_the_shadow_answers_nobody_and_every_name_is_accounted_for(
     server: Server, artifact: Path
 ) -> None:
     [first] = [model.tag for model in store.models()]
@@ -173,10 +188,50 @@ def test_a_challenger_in_the_shadow_answers_nobody_and_its_disagreements_are_cou
     replies = [server.http.post("/v1/classify", json={"name": "Nowak"}) for _ in range(30)]
 
     assert {reply.json()["model"] for reply in replies} == {first}
-    same = f'namelang_shadow_names_total{{answer="same",challenger="{challenger}"}}'
-    until(lambda: f"{same} 30.0" in server.http.get("/metrics").text)
+    # A process that is still busy with what its start left to do has the challenger miss some.
+    until(lambda: sum(shadowed(server, challenger).values()) == 30)
+    counts = shadowed(server, challenger)
+    assert counts["other"] == 0, "both are of the same weights"
+    assert counts["same"] >= 8, "so many wait, even then"
     store.shadow(None)
     until(lambda: all(ready(server)["shadow"] is None for _ in range(12)))
+
+
+def slow(artifact: Path, directory: Path) -> Path:
+    """A model that answers as this one does and takes far longer: most of its states are 0."""
+    model = load(artifact)
+    more = 1024 - len(model.W)
+    wide = replace(
+        model,
+        W=np.pad(model.W, (0, more)),
+        U=np.pad(model.U, ((0, more), (0, 0))),
+        V=np.pad(model.V, ((0, 0), (0, more))),
+    )
+    save(wide, directory)
+    Evidence.load(artifact).save(directory)
+    return directory
+
+
+def test_what_a_slow_challenger_misses_is_counted(
+    server: Server, artifact: Path, tmp_path: Path
+) -> None:
+    challenger = publish(slow(artifact, tmp_path / "slow"))
+    store.shadow(challenger)
+    until(lambda: all(ready(server)["shadow"] == challenger for _ in range(12)))
+    url = server.http.base_url.join("/v1/classify_batch")
+    names = ["".join(letters) for letters in product("aeknors", repeat=4)]
+    lists = 64
+
+    def ask(_: int) -> int:
+        return httpx.post(url, json={"names": names, "top_k": 1}, timeout=60).status_code
+
+    with ThreadPoolExecutor(24) as callers:
+        assert set(callers.map(ask, range(lists))) == {200}
+
+    until(lambda: sum(shadowed(server, challenger).values()) == lists * len(names))
+    counts = shadowed(server, challenger)
+    assert counts["missed"] > 0
+    assert counts["other"] == 0
 
 
 def test_a_challenger_that_was_there_before_the_start_reads_along(
