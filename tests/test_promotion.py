@@ -213,25 +213,29 @@ def slow(artifact: Path, directory: Path) -> Path:
 
 
 def test_what_a_slow_challenger_misses_is_counted(
-    server: Server, artifact: Path, tmp_path: Path
+    home: Path, artifact: Path, tmp_path: Path
 ) -> None:
     challenger = publish(slow(artifact, tmp_path / "slow"))
     store.shadow(challenger)
-    until(lambda: all(ready(server)["shadow"] == challenger for _ in range(12)))
-    url = server.http.base_url.join("/v1/classify_batch")
     names = ["".join(letters) for letters in product("aeknors", repeat=4)]
-    lists = 64
+    lists = 48
+    settings = {"NAMELANG_WORKERS": "1", "NAMELANG_MAX_QUEUE": str(lists * len(names))}
 
-    def ask(_: int) -> int:
-        return httpx.post(url, json={"names": names, "top_k": 1}, timeout=60).status_code
+    with (
+        serve("service.app:Namelang", home=home, log=home / "log", settings=settings) as server,
+        ThreadPoolExecutor(16) as callers,
+    ):
 
-    with ThreadPoolExecutor(24) as callers:
+        def ask(_: int) -> int:
+            return server.http.post("/v1/classify_batch", json={"names": names}).status_code
+
+        until(lambda: ready(server)["shadow"] == challenger)
         assert set(callers.map(ask, range(lists))) == {200}
 
-    until(lambda: sum(shadowed(server, challenger).values()) == lists * len(names))
-    counts = shadowed(server, challenger)
-    assert counts["missed"] > 0
-    assert counts["other"] == 0
+        until(lambda: sum(shadowed(server, challenger).values()) == lists * len(names))
+        counts = shadowed(server, challenger)
+        assert counts["missed"] > 0
+        assert counts["other"] == 0
 
 
 def test_a_challenger_that_was_there_before_the_start_reads_along(
