@@ -14,7 +14,7 @@ from bench.report import Row, Table, in_turns
 from model.rnn import RNN, Recurrence
 from model.vocabulary import NOTHING
 from pipeline.batches import Batches, corrupt, drop, examples
-from pipeline.recipe import PASSES, Recipe
+from pipeline.recipe import USUAL, Recipe
 from pipeline.rows import RowAdam
 from pipeline.step import Step
 from pipeline.table import NameTable
@@ -27,7 +27,7 @@ STEPS = 20
 def measure(table: NameTable) -> Iterator[Table]:
     """The parts of a step of the pupil, as the default recipe has it, and whole steps."""
     known = examples(table, sorted(set(table.language)))
-    recipe = Recipe().of_pupil(PASSES)
+    recipe = Recipe().of_pupil(USUAL.passes)
     words = recipe.vocabulary_of(known.names)
     batches = Batches(known, words, recipe.batch, torch.device("cpu"))
     shown = list(islice(batches.shuffled(torch.Generator().manual_seed(0)), STEPS))

@@ -9,6 +9,7 @@ What a command does not need it does not import: `classify` starts without torch
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -88,13 +89,15 @@ def train(
     from pipeline.process import settle
 
     settle()
-    from pipeline import ranks, stages
+    from pipeline import ranks
 
     if ranks.launched().rank > 0:
-        stages.follow()
+        from pipeline.stages import follow
+
+        follow()
         return
     from pipeline.config import Config
-    from pipeline.flows import quiet_prefect, training
+    from pipeline.quiet import quiet_prefect
 
     reading = {
         "name_column": name_column,
@@ -109,8 +112,11 @@ def train(
         **_given({"device": device, "evidence": evidence}),
     }
     try:
-        with quiet_prefect():
-            outcome = training(Config.read(config, overrides))
+        chosen = Config.read(config, overrides)
+        with quiet_prefect(meanwhile=partial(_load_what_trains, chosen.ingest.sources)):
+            from pipeline.flows import training
+
+            outcome = training(chosen)
     finally:
         ranks.dismiss()
     if as_json:
@@ -216,6 +222,14 @@ def _weight(entry: str) -> tuple[str, float]:
         return name, float(weight)
     except ValueError:
         raise ValueError(f"prior {entry!r}; expected a name, = and a number, like pl=3") from None
+
+
+def _load_what_trains(sources: Sequence[str]) -> None:
+    """Load ahead of a training what takes seconds to load."""
+    from pipeline import flows, romanize  # noqa: F401
+
+    if "builtin" in sources:
+        romanize.prepare()
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

@@ -5,16 +5,13 @@ Parameters of flows and tasks are settings and paths, never rows.
 """
 
 import base64
-import logging
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, settings, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 
 from pipeline import ingredients, judgement, stages
@@ -28,7 +25,6 @@ from pipeline.sources.protocol import Source
 from pipeline.stages import read_json
 from pipeline.textfile import training_failed, training_succeeded
 from pipeline.train import Epoch, choose_device
-from pipeline.workspace import workspace
 
 
 @dataclass(frozen=True)
@@ -154,41 +150,6 @@ def publish(work: Work, decision: Decision, with_evidence: bool, url: str | None
     tag = judgement.publish(work, decision, with_evidence=with_evidence, url=url)
     get_run_logger().info("%s is in the store%s", tag, ", promoted" * decision.accepted)
     return tag
-
-
-@contextmanager
-def quiet_prefect() -> Iterator[None]:
-    """Prefect as a tool for one run: no telemetry, no chatter, its files in `BENTOML_HOME`.
-
-    With `PREFECT_API_URL` set the run shows up in that server; else Prefect starts one of its own
-    for as long as the run takes.
-    """
-    changed: dict[Any, Any] = {
-        settings.PREFECT_SERVER_ANALYTICS_ENABLED: False,
-        # Its thread is joined at the end of each flow, which costs a second; serving a schedule
-        # keeps the default.
-        settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-        # A busy machine takes longer than the usual 20 s to start it.
-        settings.PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
-    }
-    if "PREFECT_HOME" not in os.environ:
-        changed[settings.PREFECT_HOME] = home = workspace() / "prefect"
-        home.mkdir(parents=True, exist_ok=True)
-    with settings.temporary_settings(changed):
-        # What the run says is wanted; what Prefect says of its own server is not.
-        logging.getLogger("prefect").setLevel(logging.WARNING)
-        for name in ("prefect.flow_runs", "prefect.task_runs"):
-            logger = logging.getLogger(name)
-            logger.setLevel(logging.INFO)
-            logger.addFilter(_without_traceback)
-        yield
-
-
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """A user's mistake is told in a sentence; our own mistakes keep their traceback."""
-    if record.exc_info and isinstance(record.exc_info[1], ValueError):
-        record.exc_info = None
-    return True
 
 
 def _log_epochs() -> Callable[[Epoch], None]:

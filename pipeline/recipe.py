@@ -19,11 +19,11 @@ class Teaching(NamedTuple):
     """Of the pupil over what the committee believes."""
 
 
-TEACHERS, PASSES = 2, 6
+USUAL = Teaching(teachers=2, passes=4)
 """Unless the recipe says otherwise; and …"""
-FEW_NAMES, TEACHERS_OF_FEW = 20_000, 8
-"""… so many teachers of so many training names at most. These leave more to chance, so that the
-mean of more networks helps more."""
+FEW_NAMES, OF_FEW = 20_000, Teaching(teachers=8, passes=6)
+"""… of so many training names at most. These leave more to chance, so that the mean of more
+networks helps more, and are sooner read."""
 
 COUNTS = (
     "hidden",
@@ -108,10 +108,9 @@ class Recipe:
 
     def teaching_of(self, names: int) -> Teaching:
         """How so many training names are taught; never more passes than epochs were asked for."""
-        teachers = TEACHERS_OF_FEW if names <= FEW_NAMES else TEACHERS
-        if self.teachers is not None:
-            teachers = self.teachers
-        return Teaching(teachers, min(PASSES, self.epochs or PASSES))
+        usual = OF_FEW if names <= FEW_NAMES else USUAL
+        teachers = usual.teachers if self.teachers is None else self.teachers
+        return Teaching(teachers, min(usual.passes, self.epochs or usual.passes))
 
     def of_teacher(self, number: int) -> Self:
         """How one of the teachers is trained, from 0 on."""

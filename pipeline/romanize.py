@@ -94,7 +94,13 @@ def _surname_reading(name: str) -> str:
     return str(first.reading_form()) if known else ""
 
 
-# Each is built on first use and once a process: uroman reads its tables for 2 to 3 seconds.
+def prepare() -> None:
+    """Build the engines, which takes seconds; else the first name has them built."""
+    _uroman()
+    _sudachi()
+
+
+# Each is built once a process: uroman reads its tables for 2 to 5 seconds.
 
 
 @cache

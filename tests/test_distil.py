@@ -11,7 +11,7 @@ from model.vocabulary import NOTHING, Vocabulary
 from pipeline.batches import Examples
 from pipeline.committee import LABEL_SHARE, READINGS, RELIEF, convene, lesson, linear_part
 from pipeline.distil import as_classifier, distil
-from pipeline.recipe import FEW_NAMES, PASSES, TEACHERS, TEACHERS_OF_FEW, Recipe, Teaching
+from pipeline.recipe import FEW_NAMES, OF_FEW, USUAL, Recipe, Teaching
 from pipeline.train import Epoch, Trained, train
 
 RECIPE = Recipe(hidden=16, batch=8, epochs=20, learning_rate=0.02, teachers=2)
@@ -29,7 +29,7 @@ def test_the_pupil_learns_what_there_is_to_learn_and_the_curve_is_its_own() -> N
     assert trained.curve[-1].validation_accuracy == 1.0
     assert {epoch.network for epoch in seen} == {"teacher 1", "teacher 2", "pupil"}
     assert trained.curve == [epoch for epoch in seen if epoch.network == "pupil"]
-    assert len(trained.curve) == PASSES
+    assert len(trained.curve) == OF_FEW.passes
 
 
 def test_a_seed_decides_everything() -> None:
@@ -106,7 +106,7 @@ def test_any_number_of_teachers(teachers: int) -> None:
 
 
 def test_few_names_are_taught_more_unless_the_recipe_says_otherwise() -> None:
-    assert Recipe().teaching_of(FEW_NAMES) == Teaching(TEACHERS_OF_FEW, PASSES)
-    assert Recipe().teaching_of(FEW_NAMES + 1) == Teaching(TEACHERS, PASSES)
-    assert Recipe(teachers=3).teaching_of(1) == Teaching(3, PASSES)
-    assert Recipe(epochs=2).teaching_of(1) == Teaching(TEACHERS_OF_FEW, 2)
+    assert Recipe().teaching_of(FEW_NAMES) == OF_FEW
+    assert Recipe().teaching_of(FEW_NAMES + 1) == USUAL
+    assert Recipe(teachers=3).teaching_of(1) == Teaching(3, OF_FEW.passes)
+    assert Recipe(epochs=2).teaching_of(1) == Teaching(OF_FEW.teachers, 2)

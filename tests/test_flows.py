@@ -17,8 +17,9 @@ from pipeline import store
 from pipeline.bulk.columns import ScoreOptions
 from pipeline.bulk.score import ScoreConfig
 from pipeline.config import Config
-from pipeline.flows import Outcome, quiet_prefect, training
-from pipeline.recipe import PASSES
+from pipeline.flows import Outcome, training
+from pipeline.quiet import quiet_prefect
+from pipeline.recipe import OF_FEW
 from pipeline.score_flow import scoring
 from pipeline.sources.builtin import BuiltinSource
 from pipeline.sources.protocol import DataError
@@ -84,7 +85,7 @@ def test_its_record_says_where_it_comes_from_and_how_good_it_is(first: Outcome) 
     assert artifact.data["origins"][0]["name"] == "names.csv"
     assert artifact.training["hidden"] == 48
     assert artifact.training["teachers"] == 2
-    assert artifact.training["passes"] == PASSES
+    assert artifact.training["passes"] == OF_FEW.passes
     assert artifact.libraries["torch"].startswith("2.13")
     assert artifact.reference is not None
     counted = [sum(own["verdicts"].values()) for own in artifact.reference.values()]

@@ -33,6 +33,7 @@ DOORS = {
         "pipeline/drift_flow.py",
         "pipeline/flows.py",
         "pipeline/locate.py",
+        "pipeline/quiet.py",
         "pipeline/retrain.py",
         "pipeline/schedule.py",
         "pipeline/score_flow.py",
