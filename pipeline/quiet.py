@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any
 
-from prefect import settings
-from prefect.client.orchestration import get_client
+from prefect import get_client, settings
 
 from pipeline.workspace import workspace
 
