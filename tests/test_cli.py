@@ -256,3 +256,5 @@ def test_train_in_a_process_of_its_own_ends_with_one_json_object(tmp_path: Path)
     assert outcome["promoted"] is False
     assert done.returncode == REFUSED
     assert (tmp_path / "namelang" / "prefect").is_dir(), "Prefect's files stay in the same home"
+    assert "Finished in state Completed" in done.stderr, "what the run says is told"
+    assert "temporary server" not in done.stderr, "what Prefect says of its server is not"
