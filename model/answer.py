@@ -60,11 +60,11 @@ class FiredGram(TypedDict):
 
 
 class TraceStep(TypedDict):
-    """What the model believed after one symbol."""
+    """What the model believed after one character."""
 
     symbol: str
     grams: list[FiredGram]
-    """The shortest first."""
+    """Those that end there, the shortest first, and then the marks'."""
     languages: list[LanguageProbability]
 
 
@@ -78,7 +78,7 @@ class Explanation(Answer):
     nearest: list[Neighbour] | None
     """Known names with the most similar embeddings; None for a model without evidence."""
     trace: list[TraceStep]
-    """Symbol by symbol, marks included."""
+    """Character by character."""
 
 
 def descending(probabilities: Floats) -> Places:

@@ -24,7 +24,8 @@ from model.familiarity import Familiarity
 from model.text import NORMALISATION_VERSION
 from model.vocabulary import Vocabulary
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1 had a step of its own for each mark around a name."""
 WEIGHTS, RECORD = "weights.safetensors", "model.json"
 
 _AS_THEY_ARE = ("temperature", "evidence_sha256", "data", "training", "metrics", "libraries")

@@ -36,7 +36,9 @@ class GramCounts:
             ValueError: all characters so far are too many for n-grams of this length.
         """
         text = flatten(names, self._marks)
-        at = text.steps()
+        if self._marks:
+            text = text.widened()
+        at = text.places()
         step = at - np.repeat(text.starts, text.lengths)
         new = np.setdiff1d(text.codes[at], self._alphabet)
         self._alphabet = np.concatenate([self._alphabet, new])

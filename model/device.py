@@ -25,17 +25,22 @@ class DeviceStates(States):
     def __init__(self, W: Floats, U: Floats, vocabulary: Vocabulary, *, device: str) -> None:
         super().__init__(W, U, vocabulary)
         self._on = torch.device(device)
-        self._W_there, self._sums_there = self._send(self._W), self._send(self._sums)
+        self._W_there, self._sums_there, self._start_there = map(
+            self._send, (self._W, self._sums, self._start)
+        )
 
     @torch.inference_mode()
     def last(self, tree: Sequence[Level], n: int) -> Floats:
         """h_T (n, H) of the n names of a tree."""
         last = torch.zeros(n, self.hidden, device=self._on)
-        h = last.new_zeros(1, self.hidden)  # h_0
+        carried = self._start_there
         for level in tree:
-            features, parents, names, ends = (self._send(array) for array in level)
-            h = torch.addmm(self._sums_there[features], h[parents], self._W_there).tanh_()
-            last[names] = h[ends]
+            features, parents, closing, names, ends = (self._send(array) for array in level)
+            h = carried[parents] + self._sums_there[features]
+            h[level.inner :] += self._sums_there[closing]
+            h.tanh_()
+            last[names] = h[level.inner :][ends]
+            carried = h[: level.inner] @ self._W_there
         return last.cpu().numpy()
 
     def _send(self, array: NDArray[Any]) -> torch.Tensor:

@@ -144,19 +144,31 @@ class Familiarity:
     def _sums(self, tree: Sequence[Level], names: int) -> "_Sums":
         """What is summed up on the way from the root to each name."""
         whole = _Sums.of(names)
-        above, features = _Sums.of(1), np.zeros(1, np.int32)
-        for level in tree:
-            before, parents = features[level.parents], level.parents
-            features = level.features
-            script = self._script_of[features]
-            above = _Sums(
-                above.total[parents] + self.ngrams.surprisal(features, before),
-                above.symbols[parents] + self.ngrams.predicted[features],
-                np.where(above.script[parents] > 0, above.script[parents], script),
-                above.mixed[parents] | self._apart[self._script_of[before], script],
-            )
-            for column, values in zip(whole, above, strict=True):
-                column[level.names] = values[level.ends]
+        if not tree:
+            return whole
+        above = [np.array([self.ngrams.vocabulary.start]), *(level.features for level in tree)]
+        before = np.concatenate([above[d][level.parents] for d, level in enumerate(tree)])
+        features = np.concatenate(above[1:])
+        script = self._script_of[features]
+        apart = self._apart[self._script_of[before], script]
+        surprisal = self.ngrams.surprisal(features, before)
+        last = np.concatenate([level.features[level.inner :] for level in tree])
+        closing = np.concatenate([level.closing for level in tree])
+        closed, marked = self.ngrams.surprisal(closing, last), self.ngrams.predicted[closing]
+        total, first, mixed = np.zeros(1), np.zeros(1, np.int64), np.zeros(1, bool)
+        nodes = wholes = 0  # of the levels above
+        for depth, level in enumerate(tree, start=1):
+            n = slice(nodes, nodes + len(level.features))
+            total = total[level.parents] + surprisal[n]
+            first = np.where(first[level.parents] > 0, first[level.parents], script[n])
+            mixed = mixed[level.parents] | apart[n]
+            if level.names.size:
+                node, end = level.inner + level.ends, wholes + level.ends
+                whole.total[level.names] = total[node] + closed[end]
+                whole.symbols[level.names] = depth + marked[end]
+                whole.script[level.names] = first[node]
+                whole.mixed[level.names] = mixed[node]
+            nodes, wholes = n.stop, wholes + len(level.closing)
         return whole
 
     @cached_property

@@ -99,8 +99,8 @@ def states_of(W: Tensor, inputs: Tensor) -> Tensor:
 
 @torch.no_grad()
 def embeddings_of(W: Tensor, U: Tensor, ids: Tensor) -> Tensor:
-    """h_T (B, H) of ids (B, T, G), for which nothing else is kept; U is (F, H)."""
-    B, T, G = ids.shape
+    """h_T (B, H) of ids (B, T, K), for which nothing else is kept; U is (F, H)."""
+    B, T, K = ids.shape
     H = len(W)
     last = U.new_zeros(2, B, H)
     plan = plan_of(B, H)
@@ -113,7 +113,7 @@ def embeddings_of(W: Tensor, U: Tensor, ids: Tensor) -> Tensor:
             last,
             T,
             B,
-            G,
+            K,
             H,
             *plan,
             **options_of(plan, B),

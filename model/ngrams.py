@@ -57,11 +57,11 @@ class NGramModel:
         return cls(vocabulary, tuple(counts.tolist()))
 
     def surprisal(self, features: Ids, before: Ids) -> Floats:
-        """(n,) -log p in nats of the last symbol of each step; 0 at the start mark.
+        """(n,) -log p in nats of symbols; 0 of nothing.
 
-        A step is given by the longest n-gram that ends with it, and the one that ends just before
-        it (NOTHING at the first), both as features (n,). The former decides. Each longer one that
-        was not learned costs the back-off weight of its context (Katz, 1987).
+        A symbol is given by the longest n-gram that ends with it, and the one that ends just before
+        it (NOTHING where there is none), both as features (n,). The former decides. Each longer one
+        that was not learned costs the back-off weight of its context (Katz, 1987).
         """
         longest = self.vocabulary.order - 1
         shorter = self._length[features] - 1
@@ -109,6 +109,7 @@ class NGramModel:
         length = np.zeros(len(self.vocabulary), np.int64)
         for symbols, features in enumerate(self.vocabulary.by_length, start=1):
             length[features] = symbols
+        length[NOTHING] = self.vocabulary.order  # nothing longer was missed
         return length
 
     @cached_property

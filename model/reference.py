@@ -18,18 +18,27 @@ Floats = NDArray[np.float64]
 def features(vocabulary: Vocabulary, name: str) -> list[list[int]]:
     """The ids that each step of a normalised name activates, looked up one by one.
 
+    The first step has those of the start mark too, the last one those of the end mark.
+
     >>> features(Vocabulary(2, False, (), ("a", "b", "ab")), "ab")
     [[2], [3, 4]]
     """
     known = {feature: i for i, feature in enumerate(vocabulary.features)}
     symbols = START + name + END if vocabulary.marks else name
-    steps = []
+    activated: list[list[int]] = []
+    if not name:
+        return activated
     for t, symbol in enumerate(symbols):
-        fallback = known.get(f"<{script(symbol)}>", UNKNOWN)
+        mark = symbol in (START, END)
+        fallback = NOTHING if mark else known.get(f"<{script(symbol)}>", UNKNOWN)
         grams = [symbols[t + 1 - n : t + 1] for n in range(2, vocabulary.order + 1) if t + 1 >= n]
-        longer = [known.get(gram, NOTHING) for gram in grams]
-        steps.append([known.get(symbol, fallback), *(i for i in longer if i != NOTHING)])
-    return steps
+        found = [known.get(symbol, fallback), *(known.get(gram, NOTHING) for gram in grams)]
+        activated.append([i for i in found if i != NOTHING])
+    if vocabulary.marks:
+        start, *activated, end = activated
+        activated[0] += start
+        activated[-1] += end
+    return activated
 
 
 def states(W: Floats, U: Floats, steps: list[list[int]]) -> Iterator[Floats]:

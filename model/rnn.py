@@ -1,6 +1,6 @@
 """W, U, V in torch: h_t = tanh(W h_{t-1} + U x_t), p = softmax(V h_T), fast enough to train.
 
-Shapes: B batch, T steps, G n-gram order, F features, H hidden, C languages. Time comes first, so
+Shapes: B batch, T steps, K ids of a step, F features, H hidden, C languages. Time comes first, so
 that what one step reads lies together in memory. The same code runs on CPU and on CUDA.
 """
 
@@ -115,13 +115,13 @@ class RNN(nn.Module):
                 self.V[:, :C] = GAIN * torch.eye(C, device=self.V.device)
 
     def embed(self, ids: Tensor, *, truncate: int | None = None) -> Tensor:
-        """h_T (B, H), the names' embeddings, from left-padded ids (B, T, G)."""
+        """h_T (B, H), the names' embeddings, from left-padded ids (B, T, K)."""
         if not torch.is_grad_enabled() and recurrence_for(self.U) is not Recurrence:
             from model.fused import embeddings_of
 
             return embeddings_of(self.W, self.U, ids)
-        B, T, G = ids.shape
-        flat = ids.transpose(0, 1).reshape(T * B, G)
+        B, T, K = ids.shape
+        flat = ids.transpose(0, 1).reshape(T * B, K)
         inputs = F.embedding_bag(flat, self.U, mode="sum", padding_idx=NOTHING)
         recurrence = recurrence_for(inputs)
         h: Tensor = recurrence.apply(self.W, inputs.view(T, B, len(self.W)), truncate)

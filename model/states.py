@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.lookup import Ids
-from model.prefixes import Level, Places
+from model.prefixes import Level
 from model.vocabulary import NOTHING, Vocabulary
 
 BLOCK = 512
@@ -28,6 +27,8 @@ class States:
         # U x_t in one row: the column of the longest n-gram and those of all its endings.
         self._sums = np.array(U.T, np.float32, order="C")  # (F, H), always a copy
         self._sums[NOTHING] = 0.0
+        # What stands before each name: h_0 is 0, so W makes nothing of it.
+        self._start = self._sums[vocabulary.start : vocabulary.start + 1].copy()  # (1, H)
         for grams in vocabulary.by_length:
             self._sums[grams] += self._sums[vocabulary.ending[grams]]
         self.hidden = len(self._W)
@@ -38,26 +39,39 @@ class States:
         if n == 1:
             last[0] = self._of_one(tree)
             return last
-        h = last[:1]  # h_0
+        carried = self._start
         for level in tree:
-            h = self._next(h, level.parents, level.features)
-            last[level.names] = h[level.ends]
+            h = self._states(carried, level)
+            if level.names.size:
+                last[level.names] = h[level.inner :][level.ends]
+            carried = h[: level.inner] @ self._W
         return last
 
     def _of_one(self, tree: Sequence[Level]) -> Floats:
         """h_T (H,) of the one name of a tree, in as few calls as can be: they are what it costs."""
-        h = np.zeros(self.hidden, np.float32)
-        for level in tree:
-            h = np.tanh(h @ self._W + self._sums[level.features[0]])
-        return h
+        if not tree:
+            return np.zeros(self.hidden, np.float32)
+        *inner, whole = tree
+        carried = self._start[0]
+        for level in inner:
+            carried = np.tanh(carried + self._sums[level.features[0]]) @ self._W
+        x = self._sums[whole.features[0]] + self._sums[whole.closing[0]]
+        return np.asarray(np.tanh(carried + x))
 
-    def _next(self, h: Floats, parents: Places, columns: Ids) -> Floats:
-        """tanh(W h + U x) (n, H) of n nodes, block by block so that a block stays in the cache."""
-        states = np.empty((len(parents), self.hidden), np.float32)
-        for start in range(0, len(parents), BLOCK):
+    def _states(self, carried: Floats, level: Level) -> Floats:
+        """h (n, H) of a level's nodes, from what W makes of the prefixes above them.
+
+        Block by block, so that a block stays in the cache.
+        """
+        inner = level.inner
+        states = np.empty((len(level.features), self.hidden), np.float32)
+        for start in range(0, len(states), BLOCK):
             block = slice(start, start + BLOCK)
-            state = states[block]
-            np.matmul(h.take(parents[block], 0), self._W, out=state)
-            state += self._sums.take(columns[block], 0)
-            np.tanh(state, out=state)
+            a = states[block]
+            carried.take(level.parents[block], 0, out=a, mode="clip")
+            a += self._sums.take(level.features[block], 0)
+            if start + len(a) > inner:
+                marked = level.closing[max(start - inner, 0) : start + len(a) - inner]
+                a[len(a) - len(marked) :] += self._sums.take(marked, 0)
+            np.tanh(a, out=a)
         return states

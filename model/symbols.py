@@ -12,25 +12,35 @@ from numpy.typing import NDArray
 START, END = "\x02", "\x03"  # `normalise` leaves no control character in a name
 BETWEEN = "\x00"
 """Stands before each name that has no marks, and after the last, so that no n-gram runs over."""
+AROUND = START, END, BETWEEN
 
 Codes = NDArray[np.int32]
 Integers = NDArray[np.int64]
 
 
 class Symbols(NamedTuple):
-    """Names one after the other; with marks, each starts with START and ends with END."""
+    """Names one after the other; with marks, START stands before each and END after it."""
 
     codes: Codes
     """(Q,) code points."""
     starts: Integers
-    """(N,) where each name's first step stands in `codes`."""
+    """(N,) where each name's first character stands in `codes`."""
     lengths: Integers
-    """(N,) steps of each name, marks included."""
+    """(N,) characters of each name."""
 
-    def steps(self) -> Integers:
-        """(P,) where the steps of all names stand in `codes`, name by name."""
+    def places(self) -> Integers:
+        """(P,) where the characters of all names stand in `codes`, name by name."""
         before = np.cumsum(self.lengths) - self.lengths
         return np.repeat(self.starts - before, self.lengths) + np.arange(self.lengths.sum())
+
+    @property
+    def ends(self) -> Integers:
+        """(N,) where what follows each name stands in `codes`; with marks it is END."""
+        return self.starts + self.lengths
+
+    def widened(self) -> "Symbols":
+        """The same, with the marks around each name as characters of it."""
+        return Symbols(self.codes, self.starts - 1, self.lengths + 2)
 
 
 def flatten(names: Sequence[str], marks: bool) -> Symbols:
@@ -44,5 +54,4 @@ def flatten(names: Sequence[str], marks: bool) -> Symbols:
     codes = np.frombuffer(joined.encode("utf-32-le"), np.int32)
     lengths = np.fromiter(map(len, names), np.int64, len(names))
     strides = lengths + len(before + after)
-    starts = np.cumsum(strides) - strides
-    return Symbols(codes, starts, strides) if marks else Symbols(codes, starts + 1, lengths)
+    return Symbols(codes, np.cumsum(strides) - strides + len(before), lengths)

@@ -2,9 +2,10 @@
 
 h_t = tanh(W h_{t-1} + U x_t) is there at every step, so softmax(V h_t) is too: one forward pass.
 The belief is read off h as it stands. It is not what the model would say of the prefix as a whole
-name, for which the end mark must be read as well; it is the change of mind on the way to the end.
+name, of which it reads the last character together with the end mark; it is the change of mind on
+the way to the end.
 
-Shapes: T steps, marks included, H hidden, C languages.
+Shapes: T steps, H hidden, C languages.
 """
 
 import unicodedata
@@ -39,12 +40,13 @@ class Gram:
 
 @dataclass(frozen=True)
 class Step:
-    """One symbol of the normalised name, or a mark, and what the model made of it."""
+    """One character of the normalised name, and what the model made of it."""
 
     symbol: str
-    """As shown: `⊢` and `⊣` for the marks, a lone accent on a dotted circle."""
+    """As shown: a lone accent on a dotted circle."""
     grams: tuple[Gram, ...]
-    """The n-grams that end here, the shortest first."""
+    """The n-grams that end here, the shortest first; then the start mark, where the name begins,
+    and those that end with the end mark, where it ends."""
     column_sum: Floats
     """(H,) U x_t, the sum of their columns."""
     h: Floats
@@ -55,7 +57,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Trace:
-    """The steps of a name, marks included."""
+    """The steps of a name."""
 
     steps: tuple[Step, ...]
 
@@ -71,7 +73,7 @@ class Trace:
 
 
 def trace(model: Artifact, name: str) -> Trace:
-    """Read a name symbol by symbol.
+    """Read a name character by character.
 
     Raises:
         ValueError: nothing of the name is left after normalisation.
@@ -80,10 +82,9 @@ def trace(model: Artifact, name: str) -> Trace:
     if not readable:
         raise ValueError("a name without a readable character; expected at least one letter")
     vocabulary = model.vocabulary
-    symbols = START + readable + END if vocabulary.marks else readable
     h = np.zeros(len(model.W), np.float32)
     steps = []
-    for symbol, ids in zip(symbols, vocabulary.encode([readable]).ids[0], strict=True):
+    for symbol, ids in zip(readable, vocabulary.encode([readable]).ids[0], strict=True):
         fired = ids[ids != NOTHING]
         columns = model.U[:, fired]  # (H, fired)
         column_sum = columns.sum(axis=1)

@@ -1,11 +1,13 @@
 """Names to ids: which columns of U each step of a name adds up.
 
-Shapes: N names, T steps, G n-gram order, F features (columns of U), P symbols of all names.
+Shapes: N names, T steps, G n-gram order, K ids of a step, F features (columns of U), P characters
+of all names.
 
-A symbol is a character of the normalised name; with `marks` a start mark stands before the first
-and an end mark after the last. The step of a symbol activates the 1- to G-grams that end there, so
-x_t is a multi-hot vector and U x_t the sum of at most G columns. G = 1 without marks is the one-hot
-vector of the article.
+Each character of the normalised name is a step, which activates the 1- to G-grams that end there;
+so x_t is a multi-hot vector and U x_t a sum of columns. With `marks` a start mark stands before the
+first character and an end mark after the last. They have no steps of their own: the first step
+activates the start mark too, and the last one the n-grams that end with the end mark. G = 1 without
+marks is the one-hot vector of the article.
 
 Feature 0 is nothing: padding, or an n-gram that was not learned. Its column of U stays zero. A
 character that was not learned falls back to the feature of its script, and that to `unknown`.
@@ -22,7 +24,7 @@ import numpy as np
 from model.counting import GramCounts
 from model.digits import base_of, digits_of, numbers_at
 from model.lookup import Ids, Keys, Lookup
-from model.symbols import END, START, Codes, Integers, Symbols, flatten
+from model.symbols import AROUND, START, Codes, Integers, Symbols, flatten
 from model.text import script
 
 NOTHING, UNKNOWN = 0, 1
@@ -35,9 +37,11 @@ class Encoded(NamedTuple):
     """A batch of names as ids."""
 
     ids: Ids
-    """(N, T, G), left-padded with 0. `[..., g]` is the (g+1)-gram that ends at the step."""
+    """(N, T, K), left-padded with 0. `[..., g]` is the (g+1)-gram that ends at the step; with marks
+    `[..., G]` is the start mark, at the first step, and `[..., G + 1 + g]` the (g+1)-gram that ends
+    with the end mark, at the last."""
     lengths: Integers
-    """(N,) steps of each name, marks included."""
+    """(N,) steps of each name."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +122,10 @@ class Vocabulary:
 
     @cached_property
     def fallback(self) -> Ids:
-        """(F,) the id that stands in for each id: a character's script, nothing for an n-gram."""
+        """(F,) the id that stands in for each id: a character's script; nothing for all others."""
         fallback = np.zeros(len(self), np.int32)
         for i, gram in enumerate(self.grams, start=self.first_gram):
-            if len(gram) == 1 and gram not in (START, END):
+            if len(gram) == 1:
                 fallback[i] = self._script_id(gram)
         return fallback
 
@@ -136,19 +140,17 @@ class Vocabulary:
         >>> Vocabulary(2, False, (), ("a", "b", "ab")).encode(["ab", "b"]).ids.tolist()
         [[[2, 0], [3, 4]], [[0, 0], [3, 0]]]
         """
-        text = self.flatten(names)
+        text, G = self.flatten(names), self.order
         N, T = len(names), int(text.lengths.max(initial=0))
-        at = text.steps()
-        numbers = numbers_at(self._digit, text.codes, at, self.order, self._base)
-        ids = np.zeros((N * T, self.order), np.int32)
-        end = np.arange(1, N + 1) * T - (text.starts + text.lengths)  # left-padded
-        place = at + np.repeat(end, text.lengths)
-        ids[place, 0] = self._or_script(self._lookup.find(numbers % self._base), text, at)
-        for g in range(1, self.order):
-            smaller = numbers % self._base ** (g + 1)
-            whole = smaller >= self._base**g  # else it is the number of a shorter n-gram
-            ids[place, g] = np.where(whole, self._lookup.find(smaller), NOTHING)
-        return Encoded(ids.reshape(N, T, self.order), text.lengths)
+        ids = np.zeros((N * T, self.width), np.int32)
+        after = np.arange(1, N + 1) * T  # left-padded, so that each name's last step stands before
+        at = text.places()
+        ids[at + np.repeat(after - text.ends, text.lengths), :G] = self._grams_at(text, at)
+        if self.marks:
+            (some,) = text.lengths.nonzero()
+            ids[(after - text.lengths)[some], G] = self.start
+            ids[after[some] - 1, G + 1 :] = self._grams_at(text, text.ends[some])
+        return Encoded(ids.reshape(N, T, self.width), text.lengths)
 
     def flatten(self, names: Sequence[str]) -> Symbols:
         """Normalised names as symbols, with the marks that this vocabulary wants."""
@@ -167,6 +169,16 @@ class Vocabulary:
                 return ids
             ids[shorter] = self._lookup.find(numbers[shorter] % self._base**g)
         return self._or_script(ids, text, at)
+
+    @property
+    def width(self) -> int:
+        """K, the ids of a step."""
+        return 2 * self.order + 1 if self.marks else self.order
+
+    @cached_property
+    def start(self) -> int:
+        """The feature that stands before the first character; NOTHING without marks."""
+        return self._id.get(START, NOTHING) if self.marks else NOTHING
 
     @property
     def first_gram(self) -> int:
@@ -214,7 +226,20 @@ class Vocabulary:
         return {feature: i for i, feature in enumerate(self.features)}
 
     def _script_id(self, character: str) -> int:
+        if character in AROUND:
+            return NOTHING
         return self._id.get(f"<{script(character)}>", UNKNOWN)
+
+    def _grams_at(self, text: Symbols, at: Integers) -> Ids:
+        """(n, G) the 1- to G-grams that end at each of these places (n,) in the text."""
+        numbers = numbers_at(self._digit, text.codes, at, self.order, self._base)
+        ids = np.zeros((len(at), self.order), np.int32)
+        ids[:, 0] = self._or_script(self._lookup.find(numbers % self._base), text, at)
+        for g in range(1, self.order):
+            smaller = numbers % self._base ** (g + 1)
+            whole = smaller >= self._base**g  # else it is the number of a shorter n-gram
+            ids[:, g] = np.where(whole, self._lookup.find(smaller), NOTHING)
+        return ids
 
     def _or_script(self, ids: Ids, text: Symbols, at: Integers) -> Ids:
         """The ids (n,) of what ends at each place, with scripts for what was not learned."""

@@ -1,6 +1,6 @@
 """Examples in batches, and what a training step is allowed to see of them.
 
-Shapes: N names, B batch, T steps, G n-gram order, C languages.
+Shapes: N names, B batch, T steps, K ids of a step, C languages.
 """
 
 from collections.abc import Iterator, Sequence
@@ -73,7 +73,7 @@ class Batches:
     ) -> None:
         """`scratch` is the folder for the ids, None for the system's temporary one."""
         ids, bounds = encode(examples.names, vocabulary, scratch)
-        self._ids = torch.from_numpy(ids).to(device)  # (N + P, G)
+        self._ids = torch.from_numpy(ids).to(device)  # (N + P, K)
         self._bounds = torch.from_numpy(bounds)  # (N + 1,) on the host, which plans the epochs
         self._spans = self._bounds.to(device).unfold(0, 2, 1)  # (N, 2) each name's bounds
         self.targets = torch.from_numpy(examples.targets).to(device)  # (N, C)
@@ -84,7 +84,7 @@ class Batches:
         return -(-len(self.targets) // self._size)
 
     def shuffled(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """An epoch in random order: ids (B, T, G) without needless padding, targets (B, C).
+        """An epoch in random order: ids (B, T, K) without needless padding, targets (B, C).
 
         The generator is the host's: the order is sent to the device once, and no batch waits.
         """
@@ -127,11 +127,11 @@ class Batches:
         ids = self._ids.index_select(0, places).split(cells)
         targets = self.targets.index_select(0, rows).split([B for B, _ in shapes])
         for (B, T), of_batch, theirs in zip(shapes, ids, targets, strict=True):
-            yield of_batch.view(B, T, -1), theirs
+            yield of_batch.view(B, T, self._ids.shape[1]), theirs
 
 
 def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Ids (B, T, G) as a training step sees them: some n-grams gone, some characters blurred.
+    """Ids (B, T, K) as a training step sees them: some n-grams gone, some characters blurred.
 
     It keeps the model from leaning on single n-grams, and teaches it the scripts' features.
     """
@@ -139,7 +139,9 @@ def corrupt(ids: Tensor, fallback: Tensor, recipe: Recipe, generator: torch.Gene
         return ids
     draw = torch.rand(ids.shape, generator=generator, device=ids.device)
     share = torch.full((ids.shape[-1],), recipe.ngram_dropout, device=ids.device)
-    share[0].fill_(recipe.symbol_dropout)  # a copy from the host would wait for the device
+    for single in (0, recipe.ngrams, recipe.ngrams + 1):  # the last two are the marks, if any
+        # Filled, since a copy from the host would wait for the device.
+        share[single : single + 1].fill_(recipe.symbol_dropout)
     return torch.where(draw < share, fallback[ids], ids)
 
 

@@ -1,6 +1,6 @@
 """What a training step minimises, and its gradient, worked out by several threads and processes.
 
-Shapes: B batch, T steps, G n-gram order, F features, C languages.
+Shapes: B batch, T steps, K ids of a step, F features, C languages.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Gradient:
         ]
 
     def take(self, rnn: RNN, fallback: Tensor, ids: Tensor, targets: Tensor) -> Tensor:
-        """The loss of ids (B, T, G) and targets (B, C); the network's parameters get its gradient.
+        """The loss of ids (B, T, K) and targets (B, C); the network's parameters get its gradient.
 
         The batch is that of all ranks together, and so are the loss and the gradient.
         `fallback` (F,) is that of the vocabulary whose ids these are.
@@ -70,7 +70,7 @@ def loss_of(
     generator: torch.Generator,
     mine: slice = ALL,
 ) -> Tensor:
-    """What a training step minimises on ids (B, T, G) and targets (B, C), in nats a name.
+    """What a training step minimises on ids (B, T, K) and targets (B, C), in nats a name.
 
     Cross-entropy and, where the recipe asks for consistency, how far two readings of each name
     disagree that had different things dropped: half the symmetric Kullback-Leibler divergence.

@@ -8,7 +8,7 @@ changes from step to step lies in tensors of fixed shape: the batch, padded to a
 Names of padding have no n-gram and no target: h is 0, and so is all that they add to the loss and
 to its gradient. Without CUDA the same step runs kernel by kernel.
 
-Shapes: B batch, T steps, G n-gram order, C languages, P parameters.
+Shapes: B batch, T steps, K ids of a step, C languages, P parameters.
 """
 
 from collections.abc import Iterator
@@ -34,14 +34,14 @@ BUCKET = 4
 class Bucket:
     """What one graph reads and writes."""
 
-    ids: Tensor  # (B, T, G)
+    ids: Tensor  # (B, T, K)
     targets: Tensor  # (B, C)
     padded: Tensor  # () B, over how many of them are names
     loss: Tensor  # ()
     graph: torch.cuda.CUDAGraph | None = None
 
     def fill(self, ids: Tensor, targets: Tensor) -> None:
-        """Copy a batch (b, t, G), (b, C), padded on the left of each name and below the last."""
+        """Copy a batch (b, t, K), (b, C), padded on the left of each name and below the last."""
         B, T, _ = self.ids.shape
         b, t, _ = ids.shape
         assert b <= B, f"{b} names do not fit in a batch of {B}"
@@ -73,7 +73,7 @@ class GraphStep:
         self._pool = torch.cuda.graph_pool_handle() if fallback.is_cuda else None
 
     def take(self, ids: Tensor, targets: Tensor) -> Tensor:
-        """The loss of ids (B, T, G) and targets (B, C), on their device; the network learns."""
+        """The loss of ids (B, T, K) and targets (B, C), on their device; the network learns."""
         steps = -(-ids.shape[1] // BUCKET) * BUCKET
         if steps not in self._buckets:
             self._buckets[steps] = self._new_bucket(ids, targets, steps)

@@ -2,7 +2,7 @@
 
 Nothing pads them: the names follow one another, step by step, and a batch is padded when it is cut.
 
-Shapes: N names, P steps of all names, G n-gram order.
+Shapes: N names, P steps of all names, K ids of a step.
 """
 
 import os
@@ -25,7 +25,7 @@ class Ragged(NamedTuple):
     """Encoded names, one after the other."""
 
     ids: Ids
-    """(N + P, G) memory-mapped; before the steps of each name stands a row of 0, which pads it."""
+    """(N + P, K) memory-mapped; before the steps of each name stands a row of 0, which pads it."""
     bounds: NDArray[np.int64]
     """(N + 1,) name n has the rows from `bounds[n]` to below `bounds[n + 1]`."""
 
@@ -46,7 +46,7 @@ def encode(names: Sequence[str], vocabulary: Vocabulary, scratch: Path | None = 
             bounds[begin + 1 : begin + 1 + len(lengths)] = lengths + 1
         file.flush()
         np.cumsum(bounds, out=bounds)
-        return Ragged(_map(file, (int(bounds[-1]), vocabulary.order), np.int32), bounds)
+        return Ragged(_map(file, (int(bounds[-1]), vocabulary.width), np.int32), bounds)
 
 
 def mapped(shape: tuple[int, ...], kind: type[np.generic], scratch: Path | None = None) -> Any:

@@ -3,7 +3,7 @@
 A batch is learned from as if the vocabulary were only what it activates: of U's F rows the n that
 occur are gathered, and neither the gradient nor the optimiser touches the others.
 
-Shapes: B batch, T steps, G n-gram order, F features, n rows of one step, C languages.
+Shapes: B batch, T steps, K ids of a step, F features, n rows of one step, C languages.
 """
 
 import torch
@@ -58,7 +58,7 @@ class Step:
         self._place = torch.zeros_like(fallback)  # of an active feature among the active ones
 
     def take(self, ids: Tensor, targets: Tensor) -> Tensor:
-        """Learn from ids (B, T, G) and targets (B, C); their loss before that, in nats a name."""
+        """Learn from ids (B, T, K) and targets (B, C); their loss before that, in nats a name."""
         self._update += 1
         rate = self._rate
         rows = self._activate(ids)

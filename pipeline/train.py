@@ -1,6 +1,6 @@
 """From examples to W, U, V: the training loop.
 
-Shapes: N names, B batch, T steps, G n-gram order, C languages.
+Shapes: N names, B batch, T steps, K ids of a step, C languages.
 """
 
 from collections.abc import Callable

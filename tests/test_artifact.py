@@ -85,7 +85,7 @@ def test_another_model_than_the_one_asked_for(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema_version": 2}, "schema_version 2; this version reads 1"),
+        ({"schema_version": 1}, "schema_version 1; this version reads 2"),
         ({"normalisation_version": 0}, "normalisation_version 0; this version reads 2"),
         ({"languages": [{"code": "pl", "name": "Polish"}]}, r"V has shape \(4, 32\), expected \(1"),
         ({"temperature": 0}, "temperature is 0, expected above 0"),

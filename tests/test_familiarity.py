@@ -41,8 +41,9 @@ def surprisals(model: NGramModel, name: str) -> np.ndarray:
 
 
 def longest(words: Vocabulary, name: str) -> np.ndarray:
+    """Of each symbol, the marks among them."""
     text = words.flatten([name])
-    return words.longest(text, text.steps())
+    return words.longest(text, (text.widened() if words.marks else text).places())
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])

@@ -160,7 +160,7 @@ def test_it_compiles_for_an_h200_and_its_shared_memory_suffices(
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: precision)
     plan = fused.plan_of(B, 256)
-    constants = {"H": 256, **plan._asdict()} | ({"GRAMS": 4} if name == "embed" else {})
+    constants = {"H": 256, **plan._asdict()} | ({"GRAMS": 9} if name == "embed" else {})
     halves, integers = ("upper", "lower"), ("T", "steps", "B")
     function = getattr(kernel, name)
     types = dict.fromkeys(function.arg_names, "*fp32")

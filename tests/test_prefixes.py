@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.prefixes import SORTED_BY, Level, Places, by_beginning, prefix_tree
+from model.symbols import END
 from model.text import normalise
-from model.vocabulary import Vocabulary
+from model.vocabulary import NOTHING, Vocabulary
 
 ALPHABET = "abcšπж田\u0301' ա"  # a and ա have one low byte
-SHORT = SORTED_BY - 2  # with both marks no more than names are sorted by
+SHORT = SORTED_BY - 1  # with the end mark no more than names are sorted by
 WORDS = st.lists(st.text(ALPHABET, max_size=12).map(normalise), max_size=15)
 SHORT_WORDS = st.lists(st.text("abc田\u0301", max_size=SHORT), max_size=15)
 VOCABULARIES = st.builds(
@@ -29,7 +30,7 @@ def tree_of(
 
 
 def path(tree: Sequence[Level], level: int, node: int) -> list[int]:
-    """The features of the prefix that a node of a level is, the first step first."""
+    """The features of the prefix or name that a node of a level is, the first step first."""
     features = []
     for above in reversed(tree[: level + 1]):
         features.append(int(above.features[node]))
@@ -38,9 +39,13 @@ def path(tree: Sequence[Level], level: int, node: int) -> list[int]:
 
 
 def alone(vocabulary: Vocabulary, name: str) -> list[int]:
-    """The longest n-gram at each step of a name that is read by itself."""
+    """The longest n-gram at each step of a name that is read by itself, and at its end mark."""
     text = vocabulary.flatten([name])
-    return [int(feature) for feature in vocabulary.longest(text, text.steps())]
+    if not name:
+        return []
+    read = np.append(text.places(), text.ends) if vocabulary.marks else text.places()
+    features = [int(feature) for feature in vocabulary.longest(text, read)]
+    return features if vocabulary.marks else [*features, NOTHING]
 
 
 def spelled(tree: Sequence[Level]) -> dict[int, list[int]]:
@@ -49,7 +54,7 @@ def spelled(tree: Sequence[Level]) -> dict[int, list[int]]:
     for d, level in enumerate(tree):
         for name, node in zip(level.names.tolist(), level.ends.tolist(), strict=True):
             assert name not in ends, "a name ends once"
-            ends[name] = path(tree, d, node)
+            ends[name] = [*path(tree, d, level.inner + node), int(level.closing[node])]
     return ends
 
 
@@ -57,10 +62,10 @@ def nodes(tree: Sequence[Level]) -> int:
     return sum(len(level.features) for level in tree)
 
 
-def prefixes(vocabulary: Vocabulary, names: Sequence[str]) -> set[str]:
-    """Distinct ones; a START mark is one of them, an END mark makes another."""
-    marked = [f"\x02{name}\x03" if vocabulary.marks else name for name in names]
-    return {name[:t] for name in marked for t in range(1, len(name) + 1)}
+def prefixes(names: Sequence[str]) -> set[str]:
+    """Distinct ones that a name goes on from, and distinct whole names, told apart by END."""
+    begun = {name[:t] for name in names for t in range(1, len(name))}
+    return begun | {name + END for name in names if name}
 
 
 @given(VOCABULARIES, WORDS, st.randoms(use_true_random=False))
@@ -72,7 +77,7 @@ def test_walking_up_from_its_end_spells_each_name(
     for order in (by_beginning(vocabulary.flatten(names)), np.array(shuffled, np.intp)):
         ends = spelled(tree_of(vocabulary, names, order))
         for place, name in enumerate(order.tolist()):
-            # An empty name without marks ends nowhere.
+            # An empty name ends nowhere.
             assert ends.pop(place, []) == alone(vocabulary, names[name])
         assert not ends
 
@@ -81,20 +86,21 @@ def test_walking_up_from_its_end_spells_each_name(
 def test_a_level_follows_from_the_one_above(vocabulary: Vocabulary, names: list[str]) -> None:
     above = 1
     for level in tree_of(vocabulary, names):
-        n = len(level.features)
+        n, w = len(level.features), len(level.closing)
         assert level.features.shape == level.parents.shape == (n,)
         assert level.names.shape == level.ends.shape
         assert n > 0
-        assert set(level.parents.tolist()) <= set(range(above))
-        assert set(level.ends.tolist()) <= set(range(n))
-        above = n
+        assert set(level.parents.tolist()) == set(range(above)), "each prefix goes on"
+        assert set(level.ends.tolist()) == set(range(w)), "each whole name is some name"
+        above = level.inner
+    assert above in (0, 1)
 
 
 @given(VOCABULARIES, SHORT_WORDS)
 def test_short_names_have_a_node_for_each_distinct_prefix(
     vocabulary: Vocabulary, names: list[str]
 ) -> None:
-    assert nodes(tree_of(vocabulary, names)) == len(prefixes(vocabulary, names))
+    assert nodes(tree_of(vocabulary, names)) == len(prefixes(names))
 
 
 @given(VOCABULARIES, WORDS)
@@ -102,7 +108,7 @@ def test_there_is_never_a_prefix_too_few_nor_more_nodes_than_steps(
     vocabulary: Vocabulary, names: list[str]
 ) -> None:
     steps = int(vocabulary.flatten(names).lengths.sum())
-    assert len(prefixes(vocabulary, names)) <= nodes(tree_of(vocabulary, names)) <= steps
+    assert len(prefixes(names)) <= nodes(tree_of(vocabulary, names)) <= steps
 
 
 @pytest.mark.parametrize("marks", [True, False])
@@ -115,32 +121,28 @@ def test_equal_names_cost_nothing(marks: bool) -> None:
     assert sorted(ends) == list(range(9))
 
 
-@pytest.mark.parametrize(
-    ("marks", "counts", "ended"),
-    [(False, [1, 1, 2], [1, 1, 2]), (True, [1, 1, 2, 3, 2], [0, 0, 1, 1, 2])],
-)
-def test_a_name_that_another_begins_with(marks: bool, counts: list[int], ended: list[int]) -> None:
+@pytest.mark.parametrize("marks", [True, False])
+def test_a_name_that_another_begins_with(marks: bool) -> None:
     names = ["ab", "abc", "a", "abd"]
     tree = tree_of(Vocabulary.fit(names, marks=marks, min_count=1), names)
-    assert [len(level.features) for level in tree] == counts
-    assert [len(level.names) for level in tree] == ended
+    assert [level.inner for level in tree] == [1, 1, 0]
+    assert [len(level.closing) for level in tree] == [1, 1, 2]
+    assert [len(level.names) for level in tree] == [1, 1, 2]
 
 
 @pytest.mark.parametrize("marks", [True, False])
 def test_no_names_and_empty_names(marks: bool) -> None:
     vocabulary = Vocabulary.fit(["ab"], marks=marks, min_count=1)
-    assert tree_of(vocabulary, []) == []
-    tree = tree_of(vocabulary, ["", ""])
-    assert [level.names.size for level in tree] == ([0, 2] if marks else [])
-    assert nodes(tree) == (2 if marks else 0)
+    for names in ([], [""], ["", ""]):
+        assert tree_of(vocabulary, names) == []
     mixed = spelled(tree_of(vocabulary, ["", "b", ""], np.arange(3)))
-    assert sorted(mixed) == ([0, 1, 2] if marks else [1])
+    assert list(mixed) == [1]
 
 
 def test_a_name_of_one_symbol() -> None:
     vocabulary = Vocabulary(1, False, (), ("a",))
     [level] = tree_of(vocabulary, ["a"])
-    assert [column.tolist() for column in level] == [[2], [0], [0], [0]]
+    assert [column.tolist() for column in level] == [[2], [0], [0], [0], [0]]
 
 
 def test_characters_with_one_low_byte_stay_apart() -> None:
@@ -157,7 +159,6 @@ def test_the_order_is_a_permutation_that_brings_equal_beginnings_together(
 ) -> None:
     order = by_beginning(Vocabulary(1, marks, (), ()).flatten(names)).tolist()
     assert sorted(order) == list(range(len(names)))
-    within = SORTED_BY - marks
-    keys = [[ord(c) & 0xFF for c in names[i][:within]] for i in order]
+    keys = [[ord(c) & 0xFF for c in names[i][:SORTED_BY]] for i in order]
     groups = [key for key, before in zip(keys, [None, *keys], strict=False) if key != before]
     assert len(groups) == len({tuple(key) for key in keys})

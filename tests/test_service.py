@@ -164,12 +164,12 @@ def test_a_batch_comes_line_by_line_to_who_asks_for_lines(server: Server) -> Non
 def test_an_explanation_tells_the_trace_the_evidence_and_the_nearest_names(server: Server) -> None:
     answer = ask(server, "explain", {"name": "Nowak", "neighbours": 2})
 
-    assert [step["symbol"] for step in answer["trace"]] == ["⊢", *"nowak", "⊣"]
+    assert [step["symbol"] for step in answer["trace"]] == [*"nowak"]
     assert answer["trace"][-1]["languages"] == [
         {**line, "probability": pytest.approx(line["probability"], abs=1e-5)}
         for line in answer["languages"]
     ]
-    assert [gram["text"] for gram in answer["trace"][2]["grams"]][:2] == ["o", "no"]
+    assert [gram["text"] for gram in answer["trace"][1]["grams"]][:2] == ["o", "no"]
     assert answer["on_lists"] == {"pl": 1}
     itself, _ = answer["nearest"]
     assert itself["name"] == "Nowak"

@@ -86,7 +86,7 @@ def test_an_epoch_holds_every_example_once_in_batches_of_like_length() -> None:
     assert sum(len(ids) for ids, _ in epoch) == len(TRAINING.names)
     assert all(steps[:, 0].any() for steps in whole), "no step is padding for all"
     lengths = sorted(length for steps in whole for length in steps.sum(1).tolist())
-    assert lengths == sorted(len(name) + 2 for name in TRAINING.names)
+    assert lengths == sorted(len(name) for name in TRAINING.names)
 
 
 class PaddedBatches:
@@ -124,19 +124,24 @@ def test_batches_from_the_mapped_file_are_those_from_memory_bit_for_bit(tmp_path
         for (ids, targets), (other_ids, other_targets) in pairs:
             assert torch.equal(ids, other_ids)
             assert torch.equal(targets, other_targets)
-    in_order = torch.cat([F.pad(ids, (0, 0, 13 - ids.shape[1], 0)) for ids, _ in ours])
-    assert torch.equal(in_order, padded.ids), "longest: 11 symbols and the marks"
+    in_order = torch.cat([F.pad(ids, (0, 0, 11 - ids.shape[1], 0)) for ids, _ in ours])
+    assert torch.equal(in_order, padded.ids), "the longest has 11 characters"
 
 
-def test_corruption_drops_ngrams_and_blurs_characters_in_the_asked_share() -> None:
-    vocabulary = Vocabulary.fit(["ab"], order=2, marks=False, min_count=1)
+@pytest.mark.parametrize("marks", [True, False])
+def test_corruption_drops_ngrams_and_blurs_characters_in_the_asked_share(marks: bool) -> None:
+    vocabulary = Vocabulary.fit(["ab"], order=2, marks=marks, min_count=1)
     ids = torch.from_numpy(vocabulary.encode(["ab"] * 5000).ids)
     recipe = Recipe(ngrams=2, ngram_dropout=0.3, symbol_dropout=0.1)
     generator = torch.Generator().manual_seed(0)
     seen = corrupt(ids, torch.from_numpy(vocabulary.fallback), recipe, generator)
     features = np.array(vocabulary.features)[seen.numpy()]
-    assert np.mean(features[:, 1, 1] == "<nothing>") == pytest.approx(0.3, abs=0.03)
     assert np.mean(features[:, :, 0] == "<LATIN>") == pytest.approx(0.1, abs=0.02)
+    gone = (features == "<nothing>").mean(axis=0)
+    assert gone[1, 1] == pytest.approx(0.3, abs=0.03)
+    if marks:
+        start, end, before_end = gone[0, 2], gone[1, 3], gone[1, 4]
+        assert [start, end, before_end] == pytest.approx([0.1, 0.1, 0.3], abs=0.03)
 
 
 def test_the_gradient_of_a_batch_does_not_depend_on_how_it_is_parted() -> None:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.reference import features
+from model.symbols import END, START
 from model.text import normalise
 from model.vocabulary import Vocabulary
 
@@ -26,7 +27,7 @@ def test_order_one_without_marks_is_the_articles_one_hot() -> None:
 
 def test_a_character_never_seen_falls_back_to_its_script_and_then_to_unknown() -> None:
     vocabulary = Vocabulary.fit(["田中", "tanaka"], order=2, min_count=1)
-    steps = vocabulary.encode(["林ñж"]).ids[0, 1:-1, 0]
+    steps = vocabulary.encode(["林ñж"]).ids[0, :, 0]
     assert [vocabulary.features[i] for i in steps] == ["<CJK>", "<LATIN>", "<unknown>"]
 
 
@@ -48,8 +49,20 @@ def test_encoding_equals_looking_up_one_by_one(
 
 def test_nothing_to_encode() -> None:
     vocabulary = Vocabulary.fit(["ab"], min_count=1)
-    assert vocabulary.encode([]).ids.shape == (0, 0, 3)
+    assert vocabulary.encode([]).ids.shape == (0, 0, 7), "three n-grams, a mark, three n-grams"
     assert Vocabulary.fit([], marks=False).encode(["x"]).ids.tolist() == [[[1, 0, 0]]]
+
+
+def test_marks_are_read_with_the_first_and_the_last_character() -> None:
+    vocabulary = Vocabulary.fit(["ab", "a"], order=2, min_count=1)
+    shown = [
+        [[vocabulary.features[i] for i in step if i] for step in name]
+        for name in vocabulary.encode(["ab", "a"]).ids
+    ]
+    assert shown == [
+        [["a", f"{START}a", START], ["b", "ab", END, f"b{END}"]],
+        [[], ["a", f"{START}a", START, END, f"a{END}"]],
+    ]
 
 
 def test_fallback_is_the_script_for_characters_and_nothing_for_ngrams() -> None:

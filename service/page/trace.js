@@ -7,8 +7,6 @@ import { language, percent } from "./words.js";
 const NARROW = 560; // px; below it the names of languages stand inside the stream
 const GUTTER = 96; // px for their names beside it
 const LEAST_COLUMN = 24; // px a letter; longer names scroll
-const MARKS = { "⊢": "Before the first letter", "⊣": "At the end" };
-const SHOWN = { "⊢": "start", "⊣": "end" };
 const RIGHT_TO_LEFT = /^\P{L}*[\p{sc=Arabic}\p{sc=Hebrew}]/u;
 
 const scroller = $("trace");
@@ -39,12 +37,12 @@ export function showTrace(given, codes, colours) {
 function readSteps(trace, codes) {
   let prefix = "";
   return trace.map(({ symbol, grams, languages }) => {
-    if (!MARKS[symbol]) prefix += symbol.replace(/^◌/, "");
+    prefix += symbol.replace(/^◌/, "");
     const read = prefix.normalize("NFC");
     const probabilities = new Map(languages.map(({ code, probability }) => [code, probability]));
     const shares = codes.map((code) => probabilities.get(code) ?? 0);
     const rest = shares.reduce((left, share) => left - share, 1);
-    const title = () => MARKS[symbol] ?? h("span", {}, "After ", name(read));
+    const title = () => h("span", {}, "After ", name(read));
     return { symbol, grams, languages, title, codes, shares: [...shares, Math.max(0, rest)] };
   });
 }
@@ -80,8 +78,7 @@ function draw() {
 function letter({ symbol, languages }, t) {
   const first = languages.slice(0, 3).map(inWords).join(", ");
   const pin = () => select((chosen = t));
-  const label = `${MARKS[symbol] ?? symbol}: ${first}`;
-  return h("button", { "aria-label": label, onclick: pin, onfocus: pin }, SHOWN[symbol] ?? symbol);
+  return h("button", { "aria-label": `${symbol}: ${first}`, onclick: pin, onfocus: pin }, symbol);
 }
 
 function move(event, mirrored) {
