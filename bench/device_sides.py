@@ -1,6 +1,6 @@
 """Ways to train on a CUDA device: ours, cuDNN's nn.RNN as one writes it, and FlashRNN.
 
-Shapes: B batch, T steps, G n-gram order, E embedding, H hidden, C languages.
+Shapes: B batch, T steps, K ids of a step, E embedding, H hidden, C languages.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from pipeline.graphs import GraphStep
 from pipeline.recipe import Recipe
 
 Learn = Callable[[Tensor, Tensor], Tensor]
-"""A training step: from ids (B, T, G) and targets (B, C) to the loss, which no one waits for."""
+"""A training step: from ids (B, T, K) and targets (B, C) to the loss, which no one waits for."""
 
 
 class Flash(nn.Module):

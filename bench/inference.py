@@ -21,7 +21,7 @@ from bench.report import (
     ceiling_note,
     in_turns,
 )
-from bench.scoring import HIDDEN, Names, calibrated, encoded, random_classifier, states, steps
+from bench.scoring import HIDDEN, Names, calibrated, encoded, products, random_classifier, steps
 from model.classifier import Classifier
 from model.text import normalise_all
 from pipeline.table import NameTable
@@ -120,10 +120,10 @@ def sides(
 
 
 def of_ceiling(classifier: Classifier, side: Side, rate: Rate, ceiling: Rate) -> dict[str, float]:
-    """Which part of its states are computed at all, and how that compares to bare products."""
+    """Which part of its products are computed at all, and how that compares to bare ones."""
     words, N = classifier.vocabulary, len(side.names)
     batches = (side.names[i : i + side.batch] for i in range(0, N, side.batch))
-    computed = sum(states(words, batch) for batch in batches)
+    computed = sum(products(words, batch) for batch in batches)
     share = rate.median * 2 * HIDDEN**2 * steps(words, side.names) / N / ceiling.median
     part = computed / steps(words, side.names)
     return {"computed": part, "of ceiling": share, "net": share * part}
@@ -137,9 +137,9 @@ def note(plan: Plan, ceiling: Rate) -> str:
             "that the names have. Encoding is all on one core, the rest on all.",
             f"n-gram regression learned from {plan.records} records, nn.RNN from none.",
             "torch is loaded, and its threads sleep while NumPy's sides have their turns.",
-            "computed: states of a batch's tree among the steps of its names",
+            "computed: products of a batch's tree among the steps of its names",
             ceiling_note("numpy", "2 H²", ceiling),
-            "net: the same of the computed states alone",
+            "net: the same of the computed products alone",
         ]
     )
 

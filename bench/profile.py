@@ -80,7 +80,7 @@ def parts(
     rows = ids.unique().long()
     U = rnn.U.detach()[rows].requires_grad_()  # (n, H)
     place = torch.searchsorted(rows, ids.long()).int()
-    flat = place.transpose(0, 1).flatten(0, 1)  # (T·B, G)
+    flat = place.transpose(0, 1).flatten(0, 1)  # (T·B, K)
     x = F.embedding_bag(flat, U, mode="sum", padding_idx=NOTHING)
     inputs = x.detach().view(ids.shape[1], len(ids), -1)
     W, V = rnn.W.detach().requires_grad_(), rnn.V.detach().requires_grad_()

@@ -1,6 +1,6 @@
 """What is measured of inference: a model of the usual size, its trees, and the same without them.
 
-Shapes: N names, T steps, G n-gram order, H hidden, C languages.
+Shapes: N names, T steps, K ids of a step, H hidden, C languages.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -58,21 +58,25 @@ def states(vocabulary: Vocabulary, names: Names) -> int:
     return sum(len(level.features) for tree in encoded(vocabulary, names) for level in tree)
 
 
+def products(vocabulary: Vocabulary, names: Names) -> int:
+    """How many of these states are multiplied by W, since a name goes on from them."""
+    return sum(level.inner for tree in encoded(vocabulary, names) for level in tree)
+
+
 def prefixes(vocabulary: Vocabulary, names: Names) -> int:
-    """How many distinct prefixes the names have: no order and no chunks could need fewer states."""
+    """How many distinct prefixes names go on from: no order and no chunks need fewer products."""
     text = vocabulary.flatten(sorted(normalise_all(names)))
-    tree = prefix_tree(vocabulary, text, np.arange(len(names)))
-    return sum(len(level.features) for level in tree)
+    return sum(level.inner for level in prefix_tree(vocabulary, text, np.arange(len(names))))
 
 
 def steps(vocabulary: Vocabulary, names: Names) -> int:
-    """How many there would be if no two names shared one: their symbols, marks included."""
+    """How many states there would be if no two names shared one: their characters."""
     return int(vocabulary.flatten(normalise_all(names)).lengths.sum())
 
 
 def unshared(model: Artifact, names: Names, rounded: Rounding = lambda x: x) -> Floats:
     """Probabilities (N, C) without a tree, in float64; `rounded` is done to what is multiplied."""
-    ids = model.vocabulary.encode(normalise_all(names)).ids  # (N, T, G)
+    ids = model.vocabulary.encode(normalise_all(names)).ids  # (N, T, K)
     W, U, V = (matrix.T.astype(np.float64) for matrix in (model.W, model.U, model.V))
     W, V = rounded(W), rounded(V)
     h = np.zeros((len(names), len(W)))

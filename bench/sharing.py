@@ -27,6 +27,7 @@ from bench.scoring import (
     Names,
     calibrated,
     prefixes,
+    products,
     random_classifier,
     states,
     steps,
@@ -38,7 +39,7 @@ from pipeline.table import NameTable
 
 CEILING = ("ceiling", PRODUCT)
 COLUMNS = (
-    dict.fromkeys(("steps", "prefixes", "states"), ".2f")
+    dict.fromkeys(("steps", "states", "products", "prefixes"), ".2f")
     | dict.fromkeys(("computed", "of ceiling"), ".0%")
     | dict.fromkeys(("MB", "peak MB"), ",.0f")
     | {"difference": ".1e", "other top-1": ".2%"}
@@ -120,14 +121,15 @@ def costs(
 
 
 def counted(classifier: Classifier, names: Names) -> dict[str, float]:
-    """Steps of a name, how many states are computed for it, and how many it takes at least."""
+    """Steps of a name, states and products computed for it, and products that it takes at least."""
     words, N = classifier.vocabulary, len(names)
-    read, computed = steps(words, names), states(words, names)
+    read, multiplied = steps(words, names), products(words, names)
     return {
         "steps": read / N,
+        "states": states(words, names) / N,
+        "products": multiplied / N,
         "prefixes": prefixes(words, names) / N,
-        "states": computed / N,
-        "computed": computed / read,
+        "computed": multiplied / read,
     }
 
 
@@ -151,8 +153,9 @@ def note(classifier: Classifier, plan: Plan, ceiling: Rate) -> str:
     F = len(classifier.vocabulary)
     return "\n".join(
         [
-            "Distinct names: those of the data, then spliced ones. Of one name: its steps,",
-            "distinct prefixes of all names, states computed, which parts and chunks make more",
+            "Distinct names: those of the data, then spliced ones. Of one name: its steps, states",
+            "computed, those of them that W multiplies, and distinct prefixes that a name goes on",
+            "from, which parts and chunks make more; computed: products among the steps",
             ceiling_note("numpy", "2 H²", ceiling) + ";",
             "without sharing, no more than 100% can be had",
             f"MB: of a process with a model of F = {F} and the names, before it answers them",
