@@ -57,9 +57,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "nearest": [{"name": "Kowalski", "similarity": 1.0, "languages": {"pl": 2}}],
             "trace": [
                 {
-                    "symbol": "⊢",
-                    "grams": [{"text": "⊢", "push": [{"code": "ja", "logit": 0.459}]}],
-                    "languages": [{"code": "ja", "language": "Japanese", "probability": 0.043}],
+                    "symbol": "k",
+                    "grams": [{"text": "k", "push": [{"code": "cs", "logit": 0.78}]}],
+                    "languages": [{"code": "zh", "language": "Chinese", "probability": 0.19248}],
                 }
             ],
         }
