@@ -186,7 +186,8 @@ def load_record(directory: Path, *, sha256: str | None = None) -> dict[str, Any]
     for name, version in versions.items():
         if version != expected[name]:
             raise ArtifactError(
-                f"{directory} has {name} {version!r}; this version reads {expected[name]}"
+                f"{directory} has {name} {version!r}; this version reads {expected[name]}: "
+                "train anew"
             )
     return dict(record)
 
