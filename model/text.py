@@ -26,7 +26,8 @@ _INVISIBLE = (
     "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ud800-\udfff"
 )
 _SPACES = "\t\u000b\u000c\r\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_ODD = re.compile(f"([{_SPACES}])|[{_INVISIBLE}{_APOSTROPHES}{_HYPHENS}]")
+_SPACE = re.compile(f"[{_SPACES}]")
+_ODD = re.compile(f"[{_SPACES}{_INVISIBLE}{_APOSTROPHES}{_HYPHENS}]")  # one set: it is fast
 
 
 def normalise(name: str) -> str:
@@ -63,7 +64,7 @@ def _decompose(text: str) -> str:
 
 def _tidy(match: re.Match[str]) -> str:
     """What an odd character becomes: a space, its usual variant, or nothing."""
-    return _UNIFIED.get(match[0], " " if match.lastindex else "")
+    return _UNIFIED.get(match[0], " " if _SPACE.match(match[0]) else "")
 
 
 def script(character: str) -> str:
