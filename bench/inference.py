@@ -23,6 +23,7 @@ from bench.report import (
 )
 from bench.scoring import HIDDEN, Names, calibrated, encoded, products, random_classifier, steps
 from model.classifier import Classifier
+from model.compiled import compiled
 from model.text import normalise_all
 from pipeline.table import NameTable
 
@@ -106,14 +107,15 @@ def sides(
     classifier: Classifier, others: Mapping[str, Work], names: Names, plan: Plan
 ) -> Iterator[Side]:
     """All rows but the ceiling, all sides of one batch size one after the other."""
-    words = classifier.vocabulary
+    words, loops = classifier.vocabulary, compiled(classifier)
     strings = random_strings(names)
     for B in plan.batches:
         most = B * max(1, min(plan.most_calls, plan.most_names // B))
         few = names[:most]
-        yield Side("ours", B, classifier.probabilities, few)
-        yield Side("ours, random strings", B, classifier.probabilities, strings[:most])
-        yield Side("encoding to a tree", B, lambda batch: list(encoded(words, batch)), few)
+        yield Side("ours", B, loops.probabilities, few)
+        yield Side("ours, random strings", B, loops.probabilities, strings[:most])
+        yield Side("ours, NumPy alone", B, classifier.probabilities, few)
+        yield Side("encoding to a tree", B, lambda batch: list(encoded(loops, batch)), few)
         yield Side("encoding to ids", B, lambda batch: words.encode(normalise_all(batch)), few)
         for who, work in others.items():
             yield Side(who, B, work, few)
@@ -121,11 +123,11 @@ def sides(
 
 def of_ceiling(classifier: Classifier, side: Side, rate: Rate, ceiling: Rate) -> dict[str, float]:
     """Which part of its products are computed at all, and how that compares to bare ones."""
-    words, N = classifier.vocabulary, len(side.names)
+    N = len(side.names)
     batches = (side.names[i : i + side.batch] for i in range(0, N, side.batch))
-    computed = sum(products(words, batch) for batch in batches)
-    share = rate.median * 2 * HIDDEN**2 * steps(words, side.names) / N / ceiling.median
-    part = computed / steps(words, side.names)
+    computed = sum(products(classifier, batch) for batch in batches)
+    share = rate.median * 2 * HIDDEN**2 * steps(classifier, side.names) / N / ceiling.median
+    part = computed / steps(classifier, side.names)
     return {"computed": part, "of ceiling": share, "net": share * part}
 
 

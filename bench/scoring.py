@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from model.artifact import Artifact, Language
 from model.classifier import LEAST_PART, MOST_PART, Classifier
-from model.prefixes import Level, prefix_tree, trees
+from model.prefixes import Level, prefix_tree
 from model.text import normalise_all
 from model.threads import parts
 from model.vocabulary import NOTHING, Vocabulary
@@ -46,32 +46,33 @@ def calibrated(classifier: Classifier, table: NameTable) -> Classifier:
     return Classifier(replace(classifier.artifact, **calibration._asdict()))
 
 
-def encoded(vocabulary: Vocabulary, names: Names) -> Iterator[list[Level]]:
-    """The trees that a `Classifier` makes of names, one after the other: all that is encoding."""
+def encoded(classifier: Classifier, names: Names) -> Iterator[list[Level]]:
+    """The trees that a classifier makes of names, one after the other: all that is encoding."""
     for part in parts(len(names), LEAST_PART, MOST_PART):
-        for _, tree in trees(vocabulary, normalise_all(names[part.start : part.stop])):
+        for _, tree in classifier.states.trees(normalise_all(names[part.start : part.stop])):
             yield tree
 
 
-def states(vocabulary: Vocabulary, names: Names) -> int:
+def states(classifier: Classifier, names: Names) -> int:
     """How many states are computed for names that are scored together."""
-    return sum(len(level.features) for tree in encoded(vocabulary, names) for level in tree)
+    return sum(len(level.features) for tree in encoded(classifier, names) for level in tree)
 
 
-def products(vocabulary: Vocabulary, names: Names) -> int:
+def products(classifier: Classifier, names: Names) -> int:
     """How many of these states are multiplied by W, since a name goes on from them."""
-    return sum(level.inner for tree in encoded(vocabulary, names) for level in tree)
+    return sum(level.inner for tree in encoded(classifier, names) for level in tree)
 
 
-def prefixes(vocabulary: Vocabulary, names: Names) -> int:
+def prefixes(classifier: Classifier, names: Names) -> int:
     """How many distinct prefixes names go on from: no order and no chunks need fewer products."""
-    text = vocabulary.flatten(sorted(normalise_all(names)))
-    return sum(level.inner for level in prefix_tree(vocabulary, text, np.arange(len(names))))
+    words = classifier.vocabulary
+    text = words.flatten(sorted(normalise_all(names)))
+    return sum(level.inner for level in prefix_tree(words, text, np.arange(len(names))))
 
 
-def steps(vocabulary: Vocabulary, names: Names) -> int:
+def steps(classifier: Classifier, names: Names) -> int:
     """How many states there would be if no two names shared one: their characters."""
-    return int(vocabulary.flatten(normalise_all(names)).lengths.sum())
+    return int(classifier.vocabulary.flatten(normalise_all(names)).lengths.sum())
 
 
 def unshared(model: Artifact, names: Names, rounded: Rounding = lambda x: x) -> Floats:

@@ -35,6 +35,7 @@ from bench.scoring import (
 )
 from bench.workers import Answers, memory_of, threads
 from model.classifier import Classifier
+from model.compiled import compiled
 from pipeline.table import NameTable
 
 CEILING = ("ceiling", PRODUCT)
@@ -65,7 +66,7 @@ class Plan:
 def measure(table: NameTable, plan: Plan = Plan()) -> Iterator[Table]:
     """Sharing, threads, rounding."""
     names = crowd(table, max(plan.sizes))
-    classifier = calibrated(random_classifier(table), table)
+    classifier = compiled(calibrated(random_classifier(table), table))
     yield sharing(classifier, names, plan)
     yield threads(classifier.artifact, shuffled(names[: plan.threaded]))
     yield rounding(promoted(), sorted(set(table.name)), plan.rounded)
@@ -122,13 +123,13 @@ def costs(
 
 def counted(classifier: Classifier, names: Names) -> dict[str, float]:
     """Steps of a name, states and products computed for it, and products that it takes at least."""
-    words, N = classifier.vocabulary, len(names)
-    read, multiplied = steps(words, names), products(words, names)
+    N = len(names)
+    read, multiplied = steps(classifier, names), products(classifier, names)
     return {
         "steps": read / N,
-        "states": states(words, names) / N,
+        "states": states(classifier, names) / N,
         "products": multiplied / N,
-        "prefixes": prefixes(words, names) / N,
+        "prefixes": prefixes(classifier, names) / N,
         "computed": multiplied / read,
     }
 

@@ -27,7 +27,7 @@ from model.context import Context
 from model.evidence import Evidence, Neighbourhood
 from model.familiarity import Reading
 from model.limits import COVERAGE, MAX_NAME_LENGTH
-from model.prefixes import Level, Places, trees
+from model.prefixes import Level, Places
 from model.states import States
 from model.text import normalise, normalise_all
 from model.threads import parts, side_by_side
@@ -247,9 +247,8 @@ class Classifier:
         """Call `visit` with rows (n,) of names, their tree and their h_T (n, H), from threads."""
 
         def read(part: range) -> None:
-            for places, tree in trees(
-                self.vocabulary, normalise_all(names[part.start : part.stop])
-            ):
+            clean = normalise_all(names[part.start : part.stop])
+            for places, tree in self.states.trees(clean):
                 visit(part.start + places, tree, self.states.last(tree, len(places)))
 
         side_by_side(read, parts(len(names), LEAST_PART, MOST_PART))

@@ -20,21 +20,24 @@ Ids = NDArray[np.int32]
 
 
 class Lookup:
-    """Open addressing with linear probing: a key that finds its slot taken goes to the next."""
+    """Open addressing with linear probing: a key that finds its slot taken goes to the next.
+
+    It begins to look at the slot `(key * MULTIPLIER) >> shift` of `keys` and `ids`.
+    """
 
     def __init__(self, keys: Keys, ids: Ids) -> None:
         """Ids (n,) under distinct keys (n,) from 1 on."""
         bits = max(1, (ROOM * len(keys)).bit_length())
-        self._shift, self._last = np.uint64(64 - bits), (1 << bits) - 1
-        self._keys = np.full(1 << bits, FREE, np.uint64)
-        self._ids = np.zeros(1 << bits, np.int32)
+        self.shift, self._last = np.uint64(64 - bits), (1 << bits) - 1
+        self.keys = np.full(1 << bits, FREE, np.uint64)
+        self.ids = np.zeros(1 << bits, np.int32)
         slots, waiting = self._slots(keys), np.arange(len(keys))
         while waiting.size:
             at = slots[waiting]
-            free = self._keys[at] == FREE
-            self._keys[at[free]] = keys[waiting[free]]  # of two that want one slot, one gets it
-            stays = self._keys[at] == keys[waiting]
-            self._ids[at[stays]] = ids[waiting[stays]]
+            free = self.keys[at] == FREE
+            self.keys[at[free]] = keys[waiting[free]]  # of two that want one slot, one gets it
+            stays = self.keys[at] == keys[waiting]
+            self.ids[at[stays]] = ids[waiting[stays]]
             waiting = waiting[~stays]
             slots[waiting] = (slots[waiting] + 1) & self._last
 
@@ -45,16 +48,16 @@ class Lookup:
         array([2, 0], dtype=int32)
         """
         slots = self._slots(keys)
-        there = self._keys[slots]
-        ids = np.where(there == keys, self._ids[slots], 0)
+        there = self.keys[slots]
+        ids = np.where(there == keys, self.ids[slots], 0)
         (lost,) = ((there != keys) & (there != FREE)).nonzero()
         while lost.size:
             slots[lost] = (slots[lost] + 1) & self._last
-            there = self._keys[slots[lost]]
+            there = self.keys[slots[lost]]
             hit = there == keys[lost]
-            ids[lost[hit]] = self._ids[slots[lost[hit]]]
+            ids[lost[hit]] = self.ids[slots[lost[hit]]]
             lost = lost[~hit & (there != FREE)]
         return ids
 
     def _slots(self, keys: Keys) -> NDArray[np.int64]:
-        return ((keys * MULTIPLIER) >> self._shift).astype(np.int64)
+        return ((keys * MULTIPLIER) >> self.shift).astype(np.int64)

@@ -9,7 +9,7 @@ answers are those of reading each name alone.
 Shapes: N names, n nodes of a level, w whole names among them, m names that end on it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,13 +51,21 @@ class Level(NamedTuple):
         return len(self.features) - len(self.closing)
 
 
-def trees(vocabulary: Vocabulary, names: Sequence[str]) -> Iterator[tuple[Places, list[Level]]]:
-    """The trees of normalised names, each with the places of its names among them."""
+MakeTree = Callable[[Vocabulary, Symbols, Places], list[Level]]
+
+
+def trees(
+    vocabulary: Vocabulary, names: Sequence[str], make: MakeTree
+) -> Iterator[tuple[Places, list[Level]]]:
+    """The trees of normalised names, each with the places of its names among them.
+
+    `make` is `prefix_tree`, or what makes the same.
+    """
     text = vocabulary.flatten(names)
     order = by_beginning(text)
     for start in range(0, len(order), CHUNK):
         places = order[start : start + CHUNK]
-        yield places, prefix_tree(vocabulary, text, places)
+        yield places, make(vocabulary, text, places)
 
 
 def prefix_tree(vocabulary: Vocabulary, text: Symbols, names: Places) -> list[Level]:

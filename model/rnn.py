@@ -116,6 +116,13 @@ class RNN(nn.Module):
 
     def embed(self, ids: Tensor, *, truncate: int | None = None) -> Tensor:
         """h_T (B, H), the names' embeddings, from left-padded ids (B, T, K)."""
+        if self.U.is_cpu and self.U.dtype == torch.float32 and find_spec("numba"):
+            from model.compiled_recurrence import CompiledRecurrence
+
+            of_ids: Tensor = CompiledRecurrence.apply(  # type: ignore[no-untyped-call]
+                self.W, self.U, ids, truncate
+            )
+            return of_ids
         if not torch.is_grad_enabled() and recurrence_for(self.U) is not Recurrence:
             from model.fused import embeddings_of
 

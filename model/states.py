@@ -3,12 +3,12 @@
 Shapes: n names or nodes, F features, H hidden.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.prefixes import Level
+from model.prefixes import Level, Places, prefix_tree, trees
 from model.vocabulary import NOTHING, Vocabulary
 
 BLOCK = 512
@@ -32,6 +32,11 @@ class States:
         for grams in vocabulary.by_length:
             self._sums[grams] += self._sums[vocabulary.ending[grams]]
         self.hidden = len(self._W)
+        self._vocabulary = vocabulary
+
+    def trees(self, names: Sequence[str]) -> Iterator[tuple[Places, list[Level]]]:
+        """The trees of normalised names, each with the places of its names among them."""
+        return trees(self._vocabulary, names, prefix_tree)
 
     def last(self, tree: Sequence[Level], n: int) -> Floats:
         """h_T (n, H) of the n names of a tree."""

@@ -161,14 +161,14 @@ class Vocabulary:
 
         It stands for all that a step activates, since the shorter ones are its endings.
         """
-        numbers = numbers_at(self._digit, text.codes, at, self.order, self._base)
-        ids = self._lookup.find(numbers)
+        numbers = numbers_at(self.digit, text.codes, at, self.order, self.base)
+        ids = self.lookup.find(numbers)
         for g in range(self.order - 1, 0, -1):
             (shorter,) = (ids == NOTHING).nonzero()
             if not shorter.size:
                 return ids
-            ids[shorter] = self._lookup.find(numbers[shorter] % self._base**g)
-        return self._or_script(ids, text, at)
+            ids[shorter] = self.lookup.find(numbers[shorter] % self.base**g)
+        return self.or_script(ids, text, at)
 
     @property
     def width(self) -> int:
@@ -206,17 +206,19 @@ class Vocabulary:
         return np.array(sorted(ord(gram) for gram in self.grams if len(gram) == 1), np.int32)
 
     @cached_property
-    def _base(self) -> int:
+    def base(self) -> int:
+        """The base in which an n-gram is a number (`model/digits.py`) …"""
         return base_of(self._alphabet.size, self.order)
 
     @cached_property
-    def _digit(self) -> Keys:
+    def digit(self) -> Keys:
+        """… and the digit of each code point, as `digits_of` has it."""
         return digits_of(self._alphabet)
 
     @cached_property
-    def _lookup(self) -> Lookup:
-        """From number to id."""
-        digit, base = self._digit.tolist(), self._base
+    def lookup(self) -> Lookup:
+        """From an n-gram's number to its id."""
+        digit, base = self.digit.tolist(), self.base
         numbers = [reduce(lambda n, c: n * base + digit[ord(c)], gram, 0) for gram in self.grams]
         ids = np.arange(self.first_gram, len(self), dtype=np.int32)
         return Lookup(np.array(numbers, np.uint64), ids)
@@ -232,17 +234,17 @@ class Vocabulary:
 
     def _grams_at(self, text: Symbols, at: Integers) -> Ids:
         """(n, G) the 1- to G-grams that end at each of these places (n,) in the text."""
-        numbers = numbers_at(self._digit, text.codes, at, self.order, self._base)
+        numbers = numbers_at(self.digit, text.codes, at, self.order, self.base)
         ids = np.zeros((len(at), self.order), np.int32)
-        ids[:, 0] = self._or_script(self._lookup.find(numbers % self._base), text, at)
+        ids[:, 0] = self.or_script(self.lookup.find(numbers % self.base), text, at)
         for g in range(1, self.order):
-            smaller = numbers % self._base ** (g + 1)
-            whole = smaller >= self._base**g  # else it is the number of a shorter n-gram
-            ids[:, g] = np.where(whole, self._lookup.find(smaller), NOTHING)
+            smaller = numbers % self.base ** (g + 1)
+            whole = smaller >= self.base**g  # else it is the number of a shorter n-gram
+            ids[:, g] = np.where(whole, self.lookup.find(smaller), NOTHING)
         return ids
 
-    def _or_script(self, ids: Ids, text: Symbols, at: Integers) -> Ids:
-        """The ids (n,) of what ends at each place, with scripts for what was not learned."""
+    def or_script(self, ids: Ids, text: Symbols, at: Integers) -> Ids:
+        """The same ids (n,) of what ends at each place, with scripts for what was not learned."""
         (strange,) = (ids == NOTHING).nonzero()
         if strange.size:
             codes, inverse = np.unique(text.codes[at[strange]], return_inverse=True)

@@ -12,6 +12,8 @@ Ba, Adam, 2015; Loshchilov and Hutter, Decoupled weight decay regularization, 20
 Shapes: F features, n rows of one step, H hidden.
 """
 
+from importlib.util import find_spec
+
 import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
@@ -72,6 +74,42 @@ class RowAdam:
         self._matrix.mul_((1 - rate * self._weight_decay) ** missed)
         self._square.mul_(FORGETTING**missed)
         self._written.fill_(update)
+
+
+class CompiledRowAdam(RowAdam):
+    """The same in compiled loops, which read and write each number once."""
+
+    def read(self, rows: Tensor, update: int, rate: float, out: Tensor) -> None:
+        """As `RowAdam.read`."""
+        from model import loops
+
+        matrix, written = self._matrix.numpy(), self._written.numpy().ravel()
+        kept = 1 - rate * self._weight_decay
+        loops.read_rows(matrix, written, rows.numpy(), update, kept, out.numpy())
+
+    def write(
+        self, rows: Tensor, values: Tensor, gradient: Tensor, update: int, rate: float
+    ) -> None:
+        """As `RowAdam.write`, but that both tensors stay."""
+        from model import loops
+
+        kept = 1 - rate * self._weight_decay
+        loops.write_rows(
+            *(matrix.numpy() for matrix in (self._matrix, self._square)),
+            self._written.numpy().ravel(),
+            *(tensor.numpy() for tensor in (rows, values, gradient)),
+            update,
+            rate,
+            kept,
+            FORGETTING,
+            self._epsilon,
+        )
+
+
+def row_adam(matrix: Tensor, weight_decay: float, epsilon: float) -> RowAdam:
+    """The one for this machine."""
+    kind = CompiledRowAdam if find_spec("numba") else RowAdam
+    return kind(matrix, weight_decay, epsilon)
 
 
 def _put(matrix: Tensor, rows: Tensor, values: Tensor) -> None:

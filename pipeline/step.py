@@ -16,7 +16,7 @@ from model.rnn import RNN
 from pipeline.gradient import Gradient
 from pipeline.ranks import ALONE, Ranks
 from pipeline.recipe import Recipe
-from pipeline.rows import RowAdam
+from pipeline.rows import row_adam
 from pipeline.threads import LoneThreads
 
 
@@ -42,7 +42,7 @@ class Step:
         # As many as one process would have: how a tensor is split decides its last bits.
         self._threads, self._parts = threads, parts * ranks.count
         self._gradient = Gradient(recipe, threads, parts, ranks)
-        self._rows = RowAdam(rnn.U.detach(), recipe.weight_decay, recipe.epsilon)
+        self._rows = row_adam(rnn.U.detach(), recipe.weight_decay, recipe.epsilon)
         self._optimiser = AdamW(
             [rnn.W, rnn.V],
             recipe.learning_rate,

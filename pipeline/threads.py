@@ -8,9 +8,11 @@ two halves of a batch 1.4.
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import torch
+from threadpoolctl import threadpool_limits
 
 X = TypeVar("X")
 Y = TypeVar("Y")
@@ -39,7 +41,7 @@ def lone_threads() -> Iterator[LoneThreads]:
     others = max(1, count - 1)
     try:
         torch.set_num_threads(1)
-        with ThreadPoolExecutor(others, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with _pool(others) as pool:
             yield LoneThreads(pool, count)
     finally:
         torch.set_num_threads(count)
@@ -51,5 +53,17 @@ def side_by_side(work: Callable[[X], Y], items: Iterable[X]) -> list[Y]:
     As many are at work at once as torch would share a product over, each on a lone thread.
     """
     count = torch.get_num_threads()
-    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with _pool(count) as pool:
         return list(pool.map(work, items))
+
+
+@contextmanager
+def _pool(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads of which none shares a product, be it torch's or the compiled loops'."""
+    if find_spec("numba"):
+        from model import loops  # their BLAS has to be there to be told  # noqa: F401
+    with (
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        yield pool

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.compiled import compiled_tree
 from model.prefixes import SORTED_BY, Level, Places, by_beginning, prefix_tree
 from model.symbols import END
 from model.text import normalise
@@ -25,8 +26,14 @@ VOCABULARIES = st.builds(
 def tree_of(
     vocabulary: Vocabulary, names: Sequence[str], order: Places | None = None
 ) -> list[Level]:
+    """The tree that NumPy makes, which the compiled loops have to make too."""
     text = vocabulary.flatten(names)
-    return prefix_tree(vocabulary, text, by_beginning(text) if order is None else order)
+    order = by_beginning(text) if order is None else order
+    tree, compiled = (make(vocabulary, text, order) for make in (prefix_tree, compiled_tree))
+    for mine, theirs in zip(tree, compiled, strict=True):
+        for column, other in zip(mine, theirs, strict=True):
+            np.testing.assert_array_equal(column, other)
+    return tree
 
 
 def path(tree: Sequence[Level], level: int, node: int) -> list[int]:

@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from model import classifier as fast
+from model import compiled as loops
 from model import prefixes, reference, states, threads
 from model.artifact import Artifact, Language
 from model.classifier import Classifier
+from model.compiled import CompiledStates
+from model.states import States
 from model.text import normalise
 from model.vocabulary import Vocabulary
 
 H, C = 12, 5
+BOTH = pytest.mark.parametrize("kind", [States, CompiledStates])
 WORDS = st.lists(st.text("abcž田\u0301 ա", max_size=12), max_size=40)
 FITTED = st.builds(
     Vocabulary.fit,
@@ -47,6 +51,7 @@ def _small_parts() -> Iterator[None]:
             (fast, "MOST_PART", 9),
             (prefixes, "CHUNK", 5),
             (states, "BLOCK", 2),
+            (loops, "BLOCK", 2),
         ):
             patch.setattr(module, constant, value)
         yield
@@ -73,15 +78,16 @@ def one_by_one(model: Artifact, names: Sequence[str]) -> NDArray[np.float64]:
     return last
 
 
+@BOTH
 @settings(deadline=None)
-@given(VOCABULARIES, WORDS)
+@given(vocabulary=VOCABULARIES, names=WORDS)
 def test_a_batch_is_what_the_reference_says_of_each_name(
-    vocabulary: Vocabulary, names: list[str]
+    kind: type[States], vocabulary: Vocabulary, names: list[str]
 ) -> None:
     model = random_model(vocabulary)
     h = one_by_one(model, names)
     p = [reference.probabilities(model.V.astype(float), row, model.temperature) for row in h]
-    classifier = Classifier(model)
+    classifier = Classifier(model, states=kind)
     np.testing.assert_allclose(classifier.embed(names), h, atol=1e-5)
     expected = np.array(p).reshape(len(names), C)
     np.testing.assert_allclose(classifier.probabilities(names), expected, atol=1e-5)
@@ -89,22 +95,26 @@ def test_a_batch_is_what_the_reference_says_of_each_name(
 
 @pytest.mark.parametrize("size", [0, 1, 2, 5, 9, 10, 200])
 @pytest.mark.parametrize("marks", [True, False])
-def test_whatever_the_size(size: int, marks: bool) -> None:
+@BOTH
+def test_whatever_the_size(kind: type[States], size: int, marks: bool) -> None:
     random = np.random.default_rng(size)
     names = ["".join(random.choice([*"abcd田"], random.integers(0, 14))) for _ in range(size)]
     model = random_model(Vocabulary.fit(names[::2], marks=marks))
-    h = Classifier(model).embed(names)
+    h = Classifier(model, states=kind).embed(names)
     assert h.shape == (size, H)
     assert h.dtype == np.float32
     np.testing.assert_allclose(h, one_by_one(model, names), atol=1e-5)
 
 
+@BOTH
 @settings(deadline=None)
-@given(VOCABULARIES, WORDS, WORDS, st.randoms(use_true_random=False))
+@given(
+    vocabulary=VOCABULARIES, names=WORDS, company=WORDS, random=st.randoms(use_true_random=False)
+)
 def test_order_and_company_change_no_answer(
-    vocabulary: Vocabulary, names: list[str], company: list[str], random: Random
+    kind: type[States], vocabulary: Vocabulary, names: list[str], company: list[str], random: Random
 ) -> None:
-    classifier = Classifier(random_model(vocabulary))
+    classifier = Classifier(random_model(vocabulary), states=kind)
     among = [*names, *company, *names]
     order = list(range(len(among)))
     random.shuffle(order)

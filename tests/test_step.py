@@ -15,7 +15,7 @@ from model.vocabulary import Vocabulary
 from pipeline.batches import Batches, Examples
 from pipeline.gradient import loss_of
 from pipeline.recipe import Recipe
-from pipeline.rows import FORGETTING, RowAdam
+from pipeline.rows import FORGETTING, CompiledRowAdam, RowAdam
 from pipeline.step import Step
 from pipeline.threads import lone_threads
 
@@ -40,12 +40,13 @@ PLAIN = Recipe(
 )
 
 
-def test_rows_that_catch_up_are_where_a_dense_optimiser_has_them() -> None:
+@pytest.mark.parametrize("kind", [RowAdam, CompiledRowAdam])
+def test_rows_that_catch_up_are_where_a_dense_optimiser_has_them(kind: type[RowAdam]) -> None:
     generator = torch.Generator().manual_seed(0)
     dense = torch.randn(12, 3, generator=generator).requires_grad_()
     matrix = dense.detach().clone()
     optimiser = AdamW([dense], 0.05, betas=(0.0, FORGETTING), eps=1e-5, weight_decay=0.2)
-    by_rows = RowAdam(matrix, weight_decay=0.2, epsilon=1e-5)
+    by_rows = kind(matrix, weight_decay=0.2, epsilon=1e-5)
     for update in range(1, 40):
         rows = torch.randperm(12, generator=generator)[: update % 5].sort().values
         gradient = torch.randn(len(rows), 3, generator=generator)

@@ -15,7 +15,9 @@ ROOMS = [path.relative_to(ROOT) for room in sorted(OURS) for path in (ROOT / roo
 # Who alone may import what; the standard library and what is not listed here is free to the
 # pipeline and the service, but not to the model.
 DOORS = {
+    "numba": {"model/loops.py"},
     "torch": {
+        "model/compiled_recurrence.py",
         "model/device.py",
         "model/fused.py",
         "model/rnn.py",
@@ -43,7 +45,7 @@ DOORS = {
     "bentoml": {"pipeline/store.py", "service/app.py"},
     "_bentoml_sdk": {"service/host.py"},
 }
-MODEL_MAY = {"numpy", "torch", "triton", "safetensors", "threadpoolctl", "model"}
+MODEL_MAY = {"numba", "numpy", "torch", "triton", "safetensors", "threadpoolctl", "model"}
 MODEL_MAY |= sys.stdlib_module_names
 
 
@@ -71,8 +73,8 @@ def test_no_file_looks_through_a_wall(path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "never"),
     [
-        ("service.app", {"torch", "prefect", "pipeline", "sklearn", "pandas"}),
-        ("model.classifier", {"torch", "prefect", "bentoml", "pipeline", "service"}),
+        ("service.app", {"torch", "numba", "prefect", "pipeline", "sklearn", "pandas"}),
+        ("model.classifier", {"torch", "numba", "prefect", "bentoml", "pipeline", "service"}),
         ("pipeline.train", {"prefect", "bentoml", "service", "pydantic"}),
         ("pipeline.cli", {"torch", "prefect", "bentoml", "service"}),
         ("service.client", {"bentoml", "numpy", "orjson", "pipeline", "starlette", "torch"}),

@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol, Self
 
 from model.artifact import digest
 from model.classifier import Classifier
+from model.compiled import compiled
 from model.threads import alone
 from pipeline.bulk.answers import Answers
 from pipeline.bulk.columns import ScoreOptions
@@ -51,7 +52,9 @@ class Model(NamedTuple):
             ValueError: there is no such device.
         """
         classifier = Classifier.load(self.directory, sha256=self.sha256)
-        if device != "cpu":
+        if device == "cpu":
+            classifier = compiled(classifier)
+        else:
             from model.device import on_device
 
             classifier = on_device(classifier, device)

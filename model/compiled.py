@@ -1,0 +1,97 @@
+"""Many names at once in compiled loops: their trees, and the recurrence along them.
+
+Shapes: n names of a tree, H hidden.
+"""
+
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from itertools import cycle
+
+import numpy as np
+
+from model.classifier import Classifier
+from model.lookup import Ids
+from model.prefixes import Level, Places, prefix_tree, trees
+from model.states import BLOCK, Floats, States
+from model.symbols import Integers, Symbols
+from model.vocabulary import Vocabulary
+
+
+class CompiledStates(States):
+    """The same answers as `States`, but for the last bits of a float32."""
+
+    def trees(self, names: Sequence[str]) -> Iterator[tuple[Places, list[Level]]]:
+        """The trees of normalised names, each with the places of its names among them."""
+        return trees(self._vocabulary, names, compiled_tree)
+
+    def last(self, tree: Sequence[Level], n: int) -> Floats:
+        """h_T (n, H) of the n names of a tree."""
+        from model import loops
+
+        if n == 1:
+            return super().last(tree, n)
+        last = np.zeros((n, self.hidden), np.float32)
+        widest = max((level.inner for level in tree), default=0)
+        h = np.empty((min(widest, BLOCK), self.hidden), np.float32)
+        # A level reads what the one above it wrote, and writes what the one below it reads.
+        buffers = cycle(np.empty((2, widest, self.hidden), np.float32))
+        carried = self._start
+        for (features, parents, closing, names, ends), below in zip(tree, buffers, strict=False):
+            inner = len(features) - len(closing)
+            whole = parents[inner:], self._sums, features[inner:], closing
+            loops.last_states(carried, *whole, names, ends, last)
+            for start in range(0, inner, BLOCK):
+                block = slice(start, min(start + BLOCK, inner))
+                states = h[: block.stop - start]
+                loops.states(carried, parents[block], self._sums, features[block], states)
+                np.matmul(states, self._W, out=below[block])
+            carried = below
+        return last
+
+
+def compiled_tree(vocabulary: Vocabulary, text: Symbols, names: Places) -> list[Level]:
+    """The levels of these names (N,), as `prefix_tree` makes them."""
+    from model import loops
+
+    (place,) = text.lengths[names].nonzero()  # an empty name ends nowhere
+    if len(names) == 1 or not place.size:
+        return prefix_tree(vocabulary, text, names)
+    starts, lengths = text.starts[names[place]], text.lengths[names[place]]
+    counts, read, parents, marks, order, ends = loops.nodes(text.codes, starts, lengths)
+    features, closing = _longest(vocabulary, text, read), _longest(vocabulary, text, marks)
+    inner, whole, ending = counts
+    place = place[order]
+    return [
+        Level(features[n], parents[n], closing[w], place[m], ends[m])
+        for n, w, m in zip(_parts(inner + whole), _parts(whole), _parts(ending), strict=True)
+    ]
+
+
+def _longest(vocabulary: Vocabulary, text: Symbols, at: Integers) -> Ids:
+    """(n,) what `Vocabulary.longest` finds at each of these places (n,)."""
+    from model import loops
+
+    known = vocabulary.lookup
+    powers = np.array([vocabulary.base**g for g in range(vocabulary.order)], np.uint64)
+    ids = loops.longest(
+        text.codes, at, vocabulary.digit, powers, known.keys, known.ids, known.shift
+    )
+    return vocabulary.or_script(ids, text, at)
+
+
+def _parts(sizes: Integers) -> list[slice]:
+    """Where each part is, of parts of these sizes that follow one another."""
+    ends = np.cumsum(sizes)
+    return [slice(*bounds) for bounds in zip((ends - sizes).tolist(), ends.tolist(), strict=True)]
+
+
+def compiled(classifier: Classifier) -> Classifier:
+    """The same model, which reads in compiled loops, where Numba is installed.
+
+    They are compiled now, which takes some seconds, or taken from the cache.
+    """
+    if not find_spec("numba"):
+        return classifier
+    from model import loops  # noqa: F401
+
+    return Classifier(classifier.artifact, classifier.evidence, CompiledStates)
