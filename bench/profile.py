@@ -11,11 +11,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.report import Row, Table, in_turns
-from model.rnn import RNN, Recurrence
-from model.vocabulary import NOTHING
+from model.rnn import RNN
 from pipeline.batches import Batches, corrupt, drop, examples
 from pipeline.recipe import USUAL, Recipe
-from pipeline.rows import RowAdam
+from pipeline.rows import row_adam
 from pipeline.step import Step
 from pipeline.table import NameTable
 from pipeline.threads import lone_threads
@@ -78,48 +77,37 @@ def parts(
     ids, targets = sorted(shown, key=lambda batch: batch[0].shape[1])[len(shown) // 2]
     generator = torch.Generator().manual_seed(0)
     rows = ids.unique().long()
-    U = rnn.U.detach()[rows].requires_grad_()  # (n, H)
     place = torch.searchsorted(rows, ids.long()).int()
-    flat = place.transpose(0, 1).flatten(0, 1)  # (T·B, K)
-    x = F.embedding_bag(flat, U, mode="sum", padding_idx=NOTHING)
-    inputs = x.detach().view(ids.shape[1], len(ids), -1)
-    W, V = rnn.W.detach().requires_grad_(), rnn.V.detach().requires_grad_()
-    kept = Kept()
-    h = Recurrence.forward(kept, W.detach(), inputs, None).requires_grad_()
-    by_rows = RowAdam(torch.randn(len(fallback), rnn.U.shape[1]), recipe.weight_decay, 1e-5)
-    values, dense = torch.empty_like(U), rnn.U.detach().clone().requires_grad_()
-    dense.grad, gradient = torch.randn_like(dense), torch.randn_like(U)
+    shows = RNN.of(rnn.W, rnn.U.detach()[rows], rnn.V)  # as a step sees it
+    h = shows.embed(place)
+    head_of = h.detach().requires_grad_()
+    by_rows = row_adam(torch.randn_like(rnn.U), recipe.weight_decay, recipe.epsilon)
+    values, dense = torch.empty_like(shows.U), rnn.U.detach().clone().requires_grad_()
+    dense.grad, gradient = torch.randn_like(dense), torch.randn_like(values)
     optimiser = torch.optim.AdamW([dense], fused=True)
+
+    @torch.no_grad()
+    def forward() -> object:
+        return shows.embed(place)
+
+    def backward() -> object:
+        return torch.autograd.grad(h, (shows.W, shows.U), torch.ones_like(h), retain_graph=True)
 
     def head() -> object:
         draw = torch.rand(h.shape, generator=generator)
-        loss = F.cross_entropy(drop(h, recipe.dropout, draw) @ V.t(), targets)
-        return torch.autograd.grad(loss, (h, V))
+        logits = shows(drop(head_of, recipe.dropout, draw))
+        return torch.autograd.grad(F.cross_entropy(logits, targets), (head_of, shows.V))
 
     work: dict[str, Callable[[], object]] = {
         "what is dropped": lambda: corrupt(ids, fallback, recipe, generator),
         "rows of U: read": lambda: by_rows.read(rows, 2, 1e-3, values),
-        "U x, all steps": lambda: F.embedding_bag(flat, U, mode="sum", padding_idx=NOTHING),
-        "recurrence, forward": lambda: Recurrence.forward(kept, W.detach(), inputs, None),
+        "h of U x and W h": forward,
         "V h, loss, and back": head,
-        "recurrence, backward": lambda: Recurrence.backward(kept, torch.ones_like(h)),
-        "gradient of the rows of U": lambda: torch.autograd.grad(
-            x, U, torch.ones_like(x), retain_graph=True
-        ),
+        "gradients of W and the rows of U": backward,
         "rows of U: written": lambda: by_rows.write(rows, values, gradient, 2, 1e-3),
         "(a dense AdamW of U)": optimiser.step,
     }
     return {part: repeated(once) for part, once in work.items()}
-
-
-class Kept:
-    """What `Recurrence` keeps for its way back, without autograd."""
-
-    truncate: int
-    saved_tensors: tuple[Tensor, ...]
-
-    def save_for_backward(self, *saved: Tensor) -> None:
-        self.saved_tensors = saved
 
 
 def repeated(once: Callable[[], object]) -> Callable[[], None]:
