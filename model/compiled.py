@@ -16,6 +16,9 @@ from model.states import BLOCK, Floats, States
 from model.symbols import Integers, Symbols
 from model.vocabulary import Vocabulary
 
+FEW = 256
+"""Names for which it is not worth a second to load the loops: NumPy reads so many."""
+
 
 class CompiledStates(States):
     """The same answers as `States`, but for the last bits of a float32."""
@@ -26,10 +29,10 @@ class CompiledStates(States):
 
     def last(self, tree: Sequence[Level], n: int) -> Floats:
         """h_T (n, H) of the n names of a tree."""
+        if n <= FEW:
+            return super().last(tree, n)
         from model import loops
 
-        if n == 1:
-            return super().last(tree, n)
         last = np.zeros((n, self.hidden), np.float32)
         widest = max((level.inner for level in tree), default=0)
         h = np.empty((min(widest, BLOCK), self.hidden), np.float32)
@@ -51,11 +54,11 @@ class CompiledStates(States):
 
 def compiled_tree(vocabulary: Vocabulary, text: Symbols, names: Places) -> list[Level]:
     """The levels of these names (N,), as `prefix_tree` makes them."""
+    (place,) = text.lengths[names].nonzero()  # an empty name ends nowhere
+    if len(names) <= FEW or not place.size:
+        return prefix_tree(vocabulary, text, names)
     from model import loops
 
-    (place,) = text.lengths[names].nonzero()  # an empty name ends nowhere
-    if len(names) == 1 or not place.size:
-        return prefix_tree(vocabulary, text, names)
     starts, lengths = text.starts[names[place]], text.lengths[names[place]]
     counts, read, parents, marks, order, ends = loops.nodes(text.codes, starts, lengths)
     features, closing = _longest(vocabulary, text, read), _longest(vocabulary, text, marks)
@@ -86,12 +89,9 @@ def _parts(sizes: Integers) -> list[slice]:
 
 
 def compiled(classifier: Classifier) -> Classifier:
-    """The same model, which reads in compiled loops, where Numba is installed.
-
-    They are compiled now, which takes some seconds, or taken from the cache.
-    """
-    if not find_spec("numba"):
-        return classifier
-    from model import loops  # noqa: F401
-
-    return Classifier(classifier.artifact, classifier.evidence, CompiledStates)
+    """The same model, which reads many names in compiled loops, where Numba is installed."""
+    return Classifier(
+        classifier.artifact,
+        classifier.evidence,
+        CompiledStates if find_spec("numba") else States,
+    )

@@ -1,6 +1,6 @@
 """The tree of a batch's prefixes, against each name read alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.compiled import compiled_tree
+from model import compiled
 from model.prefixes import SORTED_BY, Level, Places, by_beginning, prefix_tree
 from model.symbols import END
 from model.text import normalise
@@ -23,14 +23,21 @@ VOCABULARIES = st.builds(
 )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _loops_for_few() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "FEW", 0)
+        yield
+
+
 def tree_of(
     vocabulary: Vocabulary, names: Sequence[str], order: Places | None = None
 ) -> list[Level]:
     """The tree that NumPy makes, which the compiled loops have to make too."""
     text = vocabulary.flatten(names)
     order = by_beginning(text) if order is None else order
-    tree, compiled = (make(vocabulary, text, order) for make in (prefix_tree, compiled_tree))
-    for mine, theirs in zip(tree, compiled, strict=True):
+    tree = prefix_tree(vocabulary, text, order)
+    for mine, theirs in zip(tree, compiled.compiled_tree(vocabulary, text, order), strict=True):
         for column, other in zip(mine, theirs, strict=True):
             np.testing.assert_array_equal(column, other)
     return tree

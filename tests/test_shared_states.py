@@ -52,6 +52,7 @@ def _small_parts() -> Iterator[None]:
             (prefixes, "CHUNK", 5),
             (states, "BLOCK", 2),
             (loops, "BLOCK", 2),
+            (loops, "FEW", 1),
         ):
             patch.setattr(module, constant, value)
         yield

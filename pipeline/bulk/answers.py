@@ -13,7 +13,7 @@ from model.answer import DECIMALS, descending
 from model.artifact import Language
 from model.classifier import Classifier, Judged
 from model.limits import MAX_NAME_LENGTH
-from model.text import normalise
+from model.text import normalise_all
 from model.verdict import JUDGEMENTS, Judgement
 from pipeline.bulk.faults import Fault
 from pipeline.bulk.sets import coded
@@ -99,12 +99,18 @@ class Answers(NamedTuple):
 
 def _unread(names: Sequence[str]) -> Iterator[tuple[int, Fault]]:
     """The texts that no model can read, by their places, and why."""
+    doubtful = []
     for i, name in enumerate(names):
         if not name:
             yield i, Fault.NO_NAME
         elif len(name) > MAX_NAME_LENGTH:
             yield i, Fault.TOO_LONG
-        elif not name.isalpha() and not normalise(name):  # to normalise all would take a tenth
+        elif not name.isalpha():
+            doubtful.append(i)
+    # Together, which takes a tenth as long; to normalise all would take a tenth of what follows.
+    clean = normalise_all([names[i] for i in doubtful])
+    for i, read in zip(doubtful, clean, strict=True):
+        if not read:
             yield i, Fault.NOTHING_READABLE
 
 

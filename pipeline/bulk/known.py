@@ -4,9 +4,10 @@ Shapes: N rows.
 """
 
 from collections.abc import Iterable
-from itertools import count, repeat
+from itertools import repeat
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.bulk.answers import NONE, Answers, Pile
@@ -31,15 +32,17 @@ class Known:
 
     def enter(self, names: Distinct) -> tuple[NDArray[np.int32], list[str]]:
         """The place (N,) of each row's name, and the names that are new, to be read in order."""
-        place, texts = self._place, names.texts
+        texts = names.texts.to_pylist()
         places = np.full(len(texts) + 1, NONE, np.int32)
-        places[:-1] = np.fromiter(map(place.get, texts, repeat(NONE)), np.int32, len(texts))
-        (unknown,) = (places[:-1] == NONE).nonzero()
-        new = [texts[i] for i in unknown.tolist()]
-        fresh = sorted(set(new))  # those stand together that begin alike
-        place.update(zip(fresh, count(self._entered), strict=False))
-        self._entered += len(fresh)
-        places[unknown] = [place[text] for text in new]
+        places[:-1] = np.fromiter(map(self._place.get, texts, repeat(NONE)), np.int32, len(texts))
+        (new,) = (places[:-1] == NONE).nonzero()
+        # In order, those stand together that begin alike.
+        new = new[pc.sort_indices(names.texts.take(new)).to_numpy()]
+        fresh = [texts[i] for i in new.tolist()]
+        end = self._entered + len(fresh)
+        places[new] = range(self._entered, end)
+        self._place.update(zip(fresh, range(self._entered, end), strict=True))
+        self._entered = end
         return places[names.rows], fresh
 
     def fill(self, answers: Iterable[Answers]) -> Answers:

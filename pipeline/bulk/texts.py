@@ -40,8 +40,8 @@ def check_text(kind: pa.DataType, title: str) -> None:
 class Distinct(NamedTuple):
     """The distinct texts of N rows."""
 
-    texts: list[str]
-    """Each once, unless a dictionary in the input has it twice."""
+    texts: pa.LargeStringArray
+    """Each once."""
     rows: NDArray[np.int32]
     """(N,) the place of each row's text; `NONE` for a null."""
 
@@ -49,16 +49,17 @@ class Distinct(NamedTuple):
     def of(cls, names: pa.Array) -> Self:
         """Of N texts or nulls, or ids of texts.
 
-        >>> Distinct.of(pa.array(["b", None, "a", "b"]))
-        Distinct(texts=['b', 'a'], rows=array([ 0, -1,  1,  0], dtype=int32))
+        >>> Distinct.of(pa.array(["b", None, "a", "b"])).rows
+        array([ 0, -1,  1,  0], dtype=int32)
         """
         coded = _coded(names)
         ids = coded.indices.fill_null(NONE).to_numpy()
-        # A dictionary may hold what no row has.
+        # A dictionary of the input may hold what no row has, and the same text twice.
         (used,) = np.bincount(ids[ids != NONE], minlength=len(coded.dictionary)).nonzero()
+        texts = coded.dictionary.take(pa.array(used)).cast(pa.large_string()).dictionary_encode()
         place = np.full(len(coded.dictionary) + 1, NONE, np.int32)
-        place[used] = np.arange(len(used))
-        return cls(coded.dictionary.take(pa.array(used)).to_pylist(), place[ids])
+        place[used] = texts.indices.to_numpy()
+        return cls(texts.dictionary, place[ids])
 
 
 def _coded(names: pa.Array) -> pa.DictionaryArray:
