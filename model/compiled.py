@@ -4,12 +4,12 @@ Shapes: n names of a tree, H hidden.
 """
 
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from itertools import cycle
 
 import numpy as np
 
 from model.classifier import Classifier
+from model.installed import installed
 from model.lookup import Ids
 from model.prefixes import Level, Places, prefix_tree, trees
 from model.states import BLOCK, Floats, States
@@ -93,5 +93,5 @@ def compiled(classifier: Classifier) -> Classifier:
     return Classifier(
         classifier.artifact,
         classifier.evidence,
-        CompiledStates if find_spec("numba") else States,
+        CompiledStates if installed("numba") else States,
     )

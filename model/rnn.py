@@ -4,7 +4,6 @@ Shapes: B batch, T steps, K ids of a step, F features, H hidden, C languages. Ti
 that what one step reads lies together in memory. The same code runs on CPU and on CUDA.
 """
 
-from importlib.util import find_spec
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from model.installed import installed
 from model.vocabulary import NOTHING
 
 
@@ -66,7 +66,7 @@ class Recurrence(torch.autograd.Function):
 
 def recurrence_for(inputs: Tensor) -> type[torch.autograd.Function]:
     """The fused one where it can run: in float32, on CUDA, if Triton is installed and H fits."""
-    if inputs.is_cuda and inputs.dtype == torch.float32 and find_spec("triton"):
+    if inputs.is_cuda and inputs.dtype == torch.float32 and installed("triton"):
         from model.fused import LARGEST, FusedRecurrence
 
         return FusedRecurrence if inputs.shape[-1] <= LARGEST else Recurrence
@@ -116,7 +116,7 @@ class RNN(nn.Module):
 
     def embed(self, ids: Tensor, *, truncate: int | None = None) -> Tensor:
         """h_T (B, H), the names' embeddings, from left-padded ids (B, T, K)."""
-        if self.U.is_cpu and self.U.dtype == torch.float32 and find_spec("numba"):
+        if self.U.is_cpu and self.U.dtype == torch.float32 and installed("numba"):
             from model.compiled_recurrence import CompiledRecurrence
 
             of_ids: Tensor = CompiledRecurrence.apply(  # type: ignore[no-untyped-call]

@@ -12,11 +12,11 @@ Ba, Adam, 2015; Loshchilov and Hutter, Decoupled weight decay regularization, 20
 Shapes: F features, n rows of one step, H hidden.
 """
 
-from importlib.util import find_spec
-
 import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
+
+from model.installed import installed
 
 FORGETTING = 0.999
 """What stays, from update to update, of the mean square of the gradient."""
@@ -108,7 +108,7 @@ class CompiledRowAdam(RowAdam):
 
 def row_adam(matrix: Tensor, weight_decay: float, epsilon: float) -> RowAdam:
     """The one for this machine."""
-    kind = CompiledRowAdam if find_spec("numba") else RowAdam
+    kind = CompiledRowAdam if installed("numba") else RowAdam
     return kind(matrix, weight_decay, epsilon)
 
 

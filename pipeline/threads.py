@@ -8,11 +8,12 @@ two halves of a batch 1.4.
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import torch
 from threadpoolctl import threadpool_limits
+
+from model.installed import installed
 
 X = TypeVar("X")
 Y = TypeVar("Y")
@@ -60,7 +61,7 @@ def side_by_side(work: Callable[[X], Y], items: Iterable[X]) -> list[Y]:
 @contextmanager
 def _pool(count: int) -> Iterator[ThreadPoolExecutor]:
     """Threads of which none shares a product, be it torch's or the compiled loops'."""
-    if find_spec("numba"):
+    if installed("numba"):
         from model import loops  # their BLAS has to be there to be told  # noqa: F401
     with (
         threadpool_limits(1, user_api="blas"),
