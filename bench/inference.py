@@ -23,7 +23,7 @@ from bench.report import (
 )
 from bench.scoring import HIDDEN, Names, calibrated, encoded, products, random_classifier, steps
 from model.classifier import Classifier
-from model.compiled import compiled
+from model.compiled import for_many
 from model.text import normalise_all
 from pipeline.table import NameTable
 
@@ -107,7 +107,8 @@ def sides(
     classifier: Classifier, others: Mapping[str, Work], names: Names, plan: Plan
 ) -> Iterator[Side]:
     """All rows but the ceiling, all sides of one batch size one after the other."""
-    words, loops = classifier.vocabulary, compiled(classifier)
+    words = classifier.vocabulary
+    loops = Classifier(classifier.artifact, states=for_many())
     strings = random_strings(names)
     for B in plan.batches:
         most = B * max(1, min(plan.most_calls, plan.most_names // B))

@@ -35,7 +35,7 @@ from bench.scoring import (
 )
 from bench.workers import Answers, memory_of, threads
 from model.classifier import Classifier
-from model.compiled import compiled
+from model.compiled import for_many
 from pipeline.table import NameTable
 
 CEILING = ("ceiling", PRODUCT)
@@ -66,9 +66,10 @@ class Plan:
 def measure(table: NameTable, plan: Plan = Plan()) -> Iterator[Table]:
     """Sharing, threads, rounding."""
     names = crowd(table, max(plan.sizes))
-    classifier = compiled(calibrated(random_classifier(table), table))
+    artifact = calibrated(random_classifier(table), table).artifact
+    classifier = Classifier(artifact, states=for_many())
     yield sharing(classifier, names, plan)
-    yield threads(classifier.artifact, shuffled(names[: plan.threaded]))
+    yield threads(artifact, shuffled(names[: plan.threaded]))
     yield rounding(promoted(), sorted(set(table.name)), plan.rounded)
 
 

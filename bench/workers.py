@@ -18,7 +18,7 @@ from bench.memory import peak
 from bench.report import RATE_COLUMNS, Rate, Row, Table, seconds_of, turns
 from model.artifact import Artifact
 from model.classifier import Classifier
-from model.compiled import compiled
+from model.compiled import for_many
 from model.threads import cores
 
 FRESH = multiprocessing.get_context("spawn")
@@ -42,7 +42,7 @@ def memory_of(answers: Answers, model: Artifact, names: Names) -> Memory:
 
 def threads(model: Artifact, names: Names) -> Table:
     """Names a second by how the work is laid on the cores."""
-    classifier = compiled(Classifier(model))
+    classifier = Classifier(model, states=for_many())
     score = partial(seconds_of, partial(classifier.probabilities, names))
 
     def one_thread() -> float:
@@ -108,7 +108,7 @@ def processes(model: Artifact, names: Names, many: int) -> Iterator[Callable[[],
 
 
 def _score_when_told(end: Connection, model: Artifact, names: Names) -> None:
-    classifier = compiled(Classifier(model))
+    classifier = Classifier(model, states=for_many())
     with _one_part(), threadpool_limits(1):
         end.send(True)
         while end.recv():
@@ -116,7 +116,7 @@ def _score_when_told(end: Connection, model: Artifact, names: Names) -> None:
 
 
 def _memory_here(answers: Answers, model: Artifact, names: Names) -> Memory:
-    classifier = compiled(Classifier(model))
+    classifier = Classifier(model, states=for_many())
     answers(classifier, names[:1])
     before = peak()
     answers(classifier, names)

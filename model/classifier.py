@@ -42,6 +42,7 @@ PUSHES = 3
 """How many of the languages that an n-gram pushes to are told."""
 
 Floats = NDArray[np.float32]
+MakeStates = Callable[[Floats, Floats, Vocabulary], States]
 
 
 class Judged(NamedTuple):
@@ -60,7 +61,7 @@ class Classifier:
         self,
         artifact: Artifact,
         evidence: Evidence | None = None,
-        states: Callable[[Floats, Floats, Vocabulary], States] = States,
+        states: MakeStates = States,
     ) -> None:
         """A verified artifact; `states` says how its recurrence is computed."""
         self.artifact = artifact
@@ -71,16 +72,24 @@ class Classifier:
         self._V = np.ascontiguousarray(artifact.V.T / artifact.temperature, np.float32)  # (H, C)
 
     @classmethod
-    def load(cls, directory: Path, *, sha256: str | None = None) -> Self:
-        """Read and verify an artifact, with its evidence where it has some.
+    def load(
+        cls,
+        directory: Path,
+        *,
+        sha256: str | None = None,
+        evidence: bool = True,
+        states: MakeStates = States,
+    ) -> Self:
+        """Read and verify an artifact, with its evidence where it has some and that is wanted.
 
         Raises:
             ArtifactError: it is not whole, not the one that `sha256` names, or does not answer as
                 it did when it was stored.
         """
         artifact = load(directory, sha256=sha256)
-        digest = artifact.evidence_sha256
-        classifier = cls(artifact, Evidence.load(directory, sha256=digest) if digest else None)
+        digest = artifact.evidence_sha256 if evidence else None
+        known = Evidence.load(directory, sha256=digest) if digest else None
+        classifier = cls(artifact, known, states)
         smoke.check(classifier, artifact.smoke)
         return classifier
 

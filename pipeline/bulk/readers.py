@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol, Self
 
 from model.artifact import digest
 from model.classifier import Classifier
-from model.compiled import compiled
+from model.compiled import for_many
 from model.threads import alone
 from pipeline.bulk.answers import Answers
 from pipeline.bulk.columns import ScoreOptions
@@ -51,10 +51,10 @@ class Model(NamedTuple):
             ArtifactError: it is not whole, or not the one that `sha256` names.
             ValueError: there is no such device.
         """
-        classifier = Classifier.load(self.directory, sha256=self.sha256)
-        if device == "cpu":
-            classifier = compiled(classifier)
-        else:
+        classifier = Classifier.load(
+            self.directory, sha256=self.sha256, evidence=False, states=for_many()
+        )
+        if device != "cpu":
             from model.device import on_device
 
             classifier = on_device(classifier, device)
