@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from model.artifact import Artifact, Language
 from model.classifier import LEAST_PART, MOST_PART, Classifier
-from model.prefixes import Level, prefix_tree
+from model.prefixes import Level, by_beginning, prefix_tree
 from model.text import normalise_all
 from model.threads import parts
 from model.vocabulary import NOTHING, Vocabulary
@@ -48,9 +48,10 @@ def calibrated(classifier: Classifier, table: NameTable) -> Classifier:
 
 def encoded(classifier: Classifier, names: Names) -> Iterator[list[Level]]:
     """The trees that a classifier makes of names, one after the other: all that is encoding."""
-    for part in parts(len(names), LEAST_PART, MOST_PART):
-        for _, tree in classifier.states.trees(normalise_all(names[part.start : part.stop])):
-            yield tree
+    text = classifier.vocabulary.flatten(normalise_all(names))
+    order = by_beginning(text)
+    for part in parts(len(order), LEAST_PART, MOST_PART):
+        yield classifier.states.tree(text, order[part.start : part.stop])
 
 
 def states(classifier: Classifier, names: Names) -> int:

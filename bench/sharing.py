@@ -157,7 +157,7 @@ def note(classifier: Classifier, plan: Plan, ceiling: Rate) -> str:
         [
             "Distinct names: those of the data, then spliced ones. Of one name: its steps, states",
             "computed, those of them that W multiplies, and distinct prefixes that a name goes on",
-            "from, which parts and chunks make more; computed: products among the steps",
+            "from, of which parts make more; computed: products among the steps",
             ceiling_note("numpy", "2 H²", ceiling) + ";",
             "without sharing, no more than 100% can be had",
             f"MB: of a process with a model of F = {F} and the names, before it answers them",

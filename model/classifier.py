@@ -27,7 +27,7 @@ from model.context import Context
 from model.evidence import Evidence, Neighbourhood
 from model.familiarity import Reading
 from model.limits import COVERAGE, MAX_NAME_LENGTH
-from model.prefixes import Level, Places
+from model.prefixes import Level, Places, by_beginning
 from model.states import States
 from model.text import normalise, normalise_all
 from model.threads import parts, side_by_side
@@ -35,8 +35,8 @@ from model.trace import trace
 from model.verdict import JUDGEMENTS, judge
 from model.vocabulary import Vocabulary
 
-LEAST_PART, MOST_PART = 1024, 2**19
-"""Names that are sorted together, by one thread: enough to be worth it; not the whole world."""
+LEAST_PART, MOST_PART = 1024, 8192
+"""Names of one tree, which a thread reads: enough to be worth it, few enough for the cache."""
 
 PUSHES = 3
 """How many of the languages that an n-gram pushes to are told."""
@@ -254,13 +254,15 @@ class Classifier:
         self, names: Sequence[str], visit: Callable[[Places, Sequence[Level], Floats], None]
     ) -> None:
         """Call `visit` with rows (n,) of names, their tree and their h_T (n, H), from threads."""
+        text = self.vocabulary.flatten(normalise_all(names))
+        order = by_beginning(text)
 
         def read(part: range) -> None:
-            clean = normalise_all(names[part.start : part.stop])
-            for places, tree in self.states.trees(clean):
-                visit(part.start + places, tree, self.states.last(tree, len(places)))
+            rows = order[part.start : part.stop]
+            tree = self.states.tree(text, rows)
+            visit(rows, tree, self.states.last(tree, len(rows)))
 
-        side_by_side(read, parts(len(names), LEAST_PART, MOST_PART))
+        side_by_side(read, parts(len(order), LEAST_PART, MOST_PART))
 
 
 def check_name(name: str) -> None:

@@ -3,14 +3,14 @@
 Shapes: n names of a tree, H hidden.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import cycle
 
 import numpy as np
 
 from model.installed import installed
 from model.lookup import Ids
-from model.prefixes import Level, Places, prefix_tree, trees
+from model.prefixes import Level, Places, prefix_tree
 from model.states import BLOCK, Floats, States
 from model.symbols import Integers, Symbols
 from model.vocabulary import Vocabulary
@@ -22,9 +22,9 @@ FEW = 256
 class CompiledStates(States):
     """The same answers as `States`, but for the last bits of a float32."""
 
-    def trees(self, names: Sequence[str]) -> Iterator[tuple[Places, list[Level]]]:
-        """The trees of normalised names, each with the places of its names among them."""
-        return trees(self._vocabulary, names, compiled_tree)
+    def tree(self, text: Symbols, names: Places) -> list[Level]:
+        """The tree of these of the names, which should be in order as `by_beginning` has it."""
+        return compiled_tree(self._vocabulary, text, names)
 
     def last(self, tree: Sequence[Level], n: int) -> Floats:
         """h_T (n, H) of the n names of a tree."""
@@ -53,11 +53,13 @@ class CompiledStates(States):
 
 def compiled_tree(vocabulary: Vocabulary, text: Symbols, names: Places) -> list[Level]:
     """The levels of these names (N,), as `prefix_tree` makes them."""
-    (place,) = text.lengths[names].nonzero()  # an empty name ends nowhere
-    if len(names) <= FEW or not place.size:
+    if len(names) <= FEW:
         return prefix_tree(vocabulary, text, names)
     from model import loops
 
+    (place,) = text.lengths[names].nonzero()  # an empty name ends nowhere
+    if not place.size:
+        return []
     starts, lengths = text.starts[names[place]], text.lengths[names[place]]
     counts, read, parents, marks, order, ends = loops.nodes(text.codes, starts, lengths)
     features, closing = _longest(vocabulary, text, read), _longest(vocabulary, text, marks)

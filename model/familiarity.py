@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.ngrams import NGramModel
-from model.prefixes import Level, prefix_tree, trees
+from model.prefixes import Level, by_beginning, prefix_tree
 from model.vocabulary import UNKNOWN, Vocabulary
 
 SHARES = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -135,10 +135,11 @@ class Familiarity:
 
     def _sums_of(self, names: Sequence[str]) -> "_Sums":
         """What is summed up for each of these normalised names."""
-        whole = _Sums.of(len(names))
-        for places, tree in trees(self.ngrams.vocabulary, names, prefix_tree):
-            for column, values in zip(whole, self._sums(tree, len(places)), strict=True):
-                column[places] = values
+        text, whole = self.ngrams.vocabulary.flatten(names), _Sums.of(len(names))
+        order = by_beginning(text)
+        sums = self._sums(prefix_tree(self.ngrams.vocabulary, text, order), len(names))
+        for column, values in zip(whole, sums, strict=True):
+            column[order] = values
         return whole
 
     def _sums(self, tree: Sequence[Level], names: int) -> "_Sums":

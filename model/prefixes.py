@@ -9,7 +9,6 @@ answers are those of reading each name alone.
 Shapes: N names, n nodes of a level, w whole names among them, m names that end on it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,10 +24,6 @@ Places = NDArray[np.intp]
 SORTED_BY = 8
 """Symbols by which names are sorted, each by its low byte, as many as a whole number has bytes. Of
 names that part later, or only in other bytes, some may miss a shared state."""
-
-
-CHUNK = 8192
-"""Names whose prefixes make one tree."""
 
 
 class Level(NamedTuple):
@@ -49,23 +44,6 @@ class Level(NamedTuple):
     def inner(self) -> int:
         """How many of the nodes are prefixes that a name goes on from: the first n - w."""
         return len(self.features) - len(self.closing)
-
-
-MakeTree = Callable[[Vocabulary, Symbols, Places], list[Level]]
-
-
-def trees(
-    vocabulary: Vocabulary, names: Sequence[str], make: MakeTree
-) -> Iterator[tuple[Places, list[Level]]]:
-    """The trees of normalised names, each with the places of its names among them.
-
-    `make` is `prefix_tree`, or what makes the same.
-    """
-    text = vocabulary.flatten(names)
-    order = by_beginning(text)
-    for start in range(0, len(order), CHUNK):
-        places = order[start : start + CHUNK]
-        yield places, make(vocabulary, text, places)
 
 
 def prefix_tree(vocabulary: Vocabulary, text: Symbols, names: Places) -> list[Level]:

@@ -3,12 +3,13 @@
 Shapes: n names or nodes, F features, H hidden.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.prefixes import Level, Places, prefix_tree, trees
+from model.prefixes import Level, Places, prefix_tree
+from model.symbols import Symbols
 from model.vocabulary import NOTHING, Vocabulary
 
 BLOCK = 512
@@ -34,9 +35,9 @@ class States:
         self.hidden = len(self._W)
         self._vocabulary = vocabulary
 
-    def trees(self, names: Sequence[str]) -> Iterator[tuple[Places, list[Level]]]:
-        """The trees of normalised names, each with the places of its names among them."""
-        return trees(self._vocabulary, names, prefix_tree)
+    def tree(self, text: Symbols, names: Places) -> list[Level]:
+        """The tree of these of the names, which should be in order as `by_beginning` has it."""
+        return prefix_tree(self._vocabulary, text, names)
 
     def last(self, tree: Sequence[Level], n: int) -> Floats:
         """h_T (n, H) of the n names of a tree."""

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from model import reference
 from model.artifact import ArtifactError, load, save
-from model.classifier import Classifier, check_name
-from model.prefixes import CHUNK
+from model.classifier import MOST_PART, Classifier, check_name
 from model.rnn import RNN
 from model.text import normalise
 
@@ -57,8 +56,8 @@ def test_whatever_the_names(classifier: Classifier, names: list[str]) -> None:
     np.testing.assert_allclose(batch[-1], by_reference(classifier, names[-1]), atol=1e-5)
 
 
-def test_more_names_than_a_chunk_come_back_in_order(classifier: Classifier) -> None:
-    names = NAMES * (CHUNK // len(NAMES) + 2)
+def test_more_names_than_a_tree_has_come_back_in_order(classifier: Classifier) -> None:
+    names = NAMES * (MOST_PART // len(NAMES) + 2)
     batch = classifier.probabilities(names)
     np.testing.assert_allclose(batch[: len(NAMES)], batch[len(NAMES) : 2 * len(NAMES)], atol=1e-5)
     np.testing.assert_allclose(batch[-len(NAMES) :], batch[: len(NAMES)], atol=1e-5)

@@ -1,4 +1,4 @@
-"""Names scored together, in parts, chunks and blocks, against the reference one by one."""
+"""Names scored together, in parts and blocks, against the reference one by one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from model import classifier as fast
 from model import compiled as loops
-from model import prefixes, reference, states, threads
+from model import reference, states, threads
 from model.artifact import Artifact, Language
 from model.classifier import Classifier
 from model.compiled import CompiledStates
@@ -43,13 +43,12 @@ VOCABULARIES = FITTED | st.builds(handmade, GRAMS, st.booleans())
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_parts() -> Iterator[None]:
-    """So that a few names are worked on by three threads, in several chunks and blocks."""
+    """So that a few names are worked on by three threads, in several parts and blocks."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threads, "cores", lambda: 3)
         for module, constant, value in (
             (fast, "LEAST_PART", 4),
-            (fast, "MOST_PART", 9),
-            (prefixes, "CHUNK", 5),
+            (fast, "MOST_PART", 5),
             (states, "BLOCK", 2),
             (loops, "BLOCK", 2),
             (loops, "FEW", 1),
