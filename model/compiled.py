@@ -90,5 +90,5 @@ def _parts(sizes: Integers) -> list[slice]:
 
 
 def for_many() -> type[States]:
-    """What reads many names fastest here: compiled loops, if Numba is installed."""
+    """What reads many names fastest on a CPU here: compiled loops, if Numba is installed."""
     return CompiledStates if installed("numba") else States

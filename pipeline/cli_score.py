@@ -38,7 +38,9 @@ def score(
         str | None, typer.Option(help="The same of OUT; else by its name, or as IN.")
     ] = None,
     encoding: Annotated[str, typer.Option(help="Of text that comes in.")] = "utf-8",
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[
+        str, typer.Option(help="cpu, cpu-compiled (for millions of distinct names) or cuda.")
+    ] = "cpu",
     processes: Annotated[
         int | None, typer.Option(min=1, help="That read; else one a core.")
     ] = None,

@@ -11,12 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from model import compiled
 from model.artifact import digest
 from model.classifier import Classifier
 from pipeline.bulk import known
@@ -106,6 +108,22 @@ def test_the_size_of_parts_changes_no_answer(model: Model, tmp_path: Path) -> No
         for title in likely:  # the last bit depends on how many names a product is of
             far = pc.subtract(other[title], found[0][title])
             assert pc.max(pc.abs(far)).as_py() < 2e-6
+
+
+def test_compiled_loops_answer_the_same(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "FEW", 0)
+    source, outs = written(tmp_path / "names.parquet", 60), []
+    for device in ("cpu", "cpu-compiled"):
+        out = tmp_path / f"{device}.parquet"
+        score(config(source, out, device=device), model)
+        outs.append(pq.read_table(out))
+    for mine, theirs in zip(*(out.columns for out in outs), strict=True):
+        if pa.types.is_floating(mine.type):
+            np.testing.assert_allclose(mine.to_numpy(), theirs.to_numpy(), atol=2e-6)
+        else:
+            assert mine == theirs
 
 
 @pytest.mark.parametrize("to", list(Format))

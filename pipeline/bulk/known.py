@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.bulk.answers import NONE, Answers, Pile
 from pipeline.bulk.texts import Distinct
 
-MOST = 600_000
+MOST = 500_000
 """Names that are kept, some 200 bytes each; with the next part all of them are forgotten."""
 
 

@@ -17,12 +17,18 @@ from typing import NamedTuple, Protocol, Self
 
 from model.artifact import digest
 from model.classifier import Classifier
-from model.compiled import for_many
+from model.compiled import CompiledStates
+from model.installed import installed
+from model.states import States
 from model.threads import alone
 from pipeline.bulk.answers import Answers
 from pipeline.bulk.columns import ScoreOptions
 from pipeline.bulk.scorer import Scorer
 from pipeline.process import settle
+
+COMPILED = "cpu-compiled"
+"""The device of `--device` that is a CPU whose loops are compiled: it pays for a million distinct
+names, for each process loads them in a second, and they take 75 MB."""
 
 
 class Model(NamedTuple):
@@ -51,10 +57,13 @@ class Model(NamedTuple):
             ArtifactError: it is not whole, or not the one that `sha256` names.
             ValueError: there is no such device.
         """
+        if device == COMPILED and not installed("numba"):
+            raise ValueError(f"device is {device!r}, but Numba is not installed; expected 'cpu'")
+        states = CompiledStates if device == COMPILED else States
         classifier = Classifier.load(
-            self.directory, sha256=self.sha256, evidence=False, states=for_many()
+            self.directory, sha256=self.sha256, evidence=False, states=states
         )
-        if device != "cpu":
+        if device not in ("cpu", COMPILED):
             from model.device import on_device
 
             classifier = on_device(classifier, device)
