@@ -10,7 +10,7 @@ import numpy as np
 
 from model.installed import installed
 from model.lookup import Ids
-from model.prefixes import Level, Places, prefix_tree
+from model.prefixes import Level, Places, parts_of, prefix_tree
 from model.states import BLOCK, Floats, States
 from model.symbols import Integers, Symbols
 from model.vocabulary import Vocabulary
@@ -67,7 +67,7 @@ def compiled_tree(vocabulary: Vocabulary, text: Symbols, names: Places) -> list[
     place = place[order]
     return [
         Level(features[n], parents[n], closing[w], place[m], ends[m])
-        for n, w, m in zip(_parts(inner + whole), _parts(whole), _parts(ending), strict=True)
+        for n, w, m in zip(*map(parts_of, (inner + whole, whole, ending)), strict=True)
     ]
 
 
@@ -81,12 +81,6 @@ def _longest(vocabulary: Vocabulary, text: Symbols, at: Integers) -> Ids:
         text.codes, at, vocabulary.digit, powers, known.keys, known.ids, known.shift
     )
     return vocabulary.or_script(ids, text, at)
-
-
-def _parts(sizes: Integers) -> list[slice]:
-    """Where each part is, of parts of these sizes that follow one another."""
-    ends = np.cumsum(sizes)
-    return [slice(*bounds) for bounds in zip((ends - sizes).tolist(), ends.tolist(), strict=True)]
 
 
 def for_many() -> type[States]:

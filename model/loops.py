@@ -18,13 +18,13 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import float32, float64, int32, int64, uint64, void
+from numba import float32, int32, int64, uint64, void
 
 from model.lookup import FREE, MULTIPLIER
 from model.vocabulary import NOTHING
 
 MATRIX, CUBE = float32[:, ::1], float32[:, :, ::1]
-IDS, KEYS, PLACES, FLOATS = int32[::1], uint64[::1], int64[::1], float32[::1]
+IDS, KEYS, PLACES = int32[::1], uint64[::1], int64[::1]
 IDS_OF_STEPS = int32[:, :, ::1]
 CODES = numba.types.Array(int32, 1, "C", readonly=True)
 
@@ -216,36 +216,3 @@ def backward(W, ids, states, d_state, first, d_inputs, d_W, d_U):
     if begun < T:
         steps = (T - begun) * B
         np.dot(d_inputs[begun:].reshape(steps, H).T, states[begun:T].reshape(steps, H), d_W)
-
-
-@compiled(void(MATRIX, FLOATS, PLACES, float64, float64, MATRIX))
-def read_rows(matrix, written, rows, update, kept, out):
-    """`pipeline.rows.RowAdam.read`; an update of which a row knows nothing leaves it `kept`."""
-    for i in range(len(rows)):
-        row = rows[i]
-        factor = float32(kept ** (update - 1 - written[row]))
-        for unit in range(out.shape[1]):
-            out[i, unit] = matrix[row, unit] * factor
-
-
-@compiled(
-    void(
-        MATRIX, MATRIX, FLOATS, PLACES, MATRIX, MATRIX, float64, float64, float64, float64, float64
-    )
-)
-def write_rows(
-    matrix, square, written, rows, values, gradient, update, rate, kept, forgetting, epsilon
-):
-    """`pipeline.rows.RowAdam.write`; weight decay leaves a value `kept`."""
-    begun = float32(1 / np.sqrt(1 - forgetting**update))  # its mean starts at 0
-    new, stays, bound = float32(1 - forgetting), float32(kept), float32(epsilon)
-    for i in range(len(rows)):
-        row = rows[i]
-        old = float32(forgetting ** (update - written[row]))
-        for unit in range(values.shape[1]):
-            slope = gradient[i, unit]
-            mean = square[row, unit] * old + new * slope * slope
-            square[row, unit] = mean
-            step = float32(rate) * slope / (np.sqrt(mean) * begun + bound)
-            matrix[row, unit] = values[i, unit] * stays - step
-        written[row] = update

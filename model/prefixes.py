@@ -59,9 +59,9 @@ def prefix_tree(vocabulary: Vocabulary, text: Symbols, names: Places) -> list[Le
     read = np.concatenate([at, at[nodes.whole] + 1])
     features, closing = np.split(vocabulary.longest(text, read), [len(at)])
     parts = zip(
-        _parts(nodes.depth),
-        _parts(nodes.depth[nodes.whole]),
-        _parts(lengths[nodes.ended] - 1),
+        parts_of(np.bincount(nodes.depth)),
+        parts_of(np.bincount(nodes.depth[nodes.whole])),
+        parts_of(np.bincount(lengths - 1)),
         strict=True,
     )
     place = place[nodes.ended]
@@ -140,10 +140,10 @@ def _in_order(values: Integers) -> Places:
     return np.argsort(values.astype(np.min_scalar_type(values.max(initial=0))), kind="stable")
 
 
-def _parts(depths: Integers) -> list[slice]:
-    """Where each level's part is, of what is in order of depth."""
-    last = np.cumsum(np.bincount(depths)).tolist()
-    return [slice(begin, end) for begin, end in zip([0, *last], last, strict=False)]
+def parts_of(sizes: Integers) -> list[slice]:
+    """Where each part is, of parts of these sizes that follow one another."""
+    begins = _begins(sizes)
+    return list(map(slice, begins.tolist(), (begins + sizes).tolist()))
 
 
 def by_beginning(text: Symbols) -> Places:

@@ -40,7 +40,7 @@ class RowAdam:
         """Write the rows (n,) to `out` (n, H), caught up with all updates before this one."""
         torch.index_select(self._matrix, 0, rows, out=out)
         missed = update - 1 - self._written[rows]  # (n, 1)
-        out.mul_((1 - rate * self._weight_decay) ** missed)
+        out.mul_(self._kept(rate) ** missed)
 
     def write(
         self, rows: Tensor, values: Tensor, gradient: Tensor, update: int, rate: float
@@ -71,9 +71,13 @@ class RowAdam:
     def settle(self, update: int, rate: float) -> None:
         """Let all rows catch up with this update."""
         missed = update - self._written
-        self._matrix.mul_((1 - rate * self._weight_decay) ** missed)
+        self._matrix.mul_(self._kept(rate) ** missed)
         self._square.mul_(FORGETTING**missed)
         self._written.fill_(update)
+
+    def _kept(self, rate: float) -> float:
+        """What an update's weight decay leaves of a number."""
+        return 1 - rate * self._weight_decay
 
 
 class CompiledRowAdam(RowAdam):
@@ -81,26 +85,24 @@ class CompiledRowAdam(RowAdam):
 
     def read(self, rows: Tensor, update: int, rate: float, out: Tensor) -> None:
         """As `RowAdam.read`."""
-        from model import loops
+        from pipeline.row_loops import read_rows
 
         matrix, written = self._matrix.numpy(), self._written.numpy().ravel()
-        kept = 1 - rate * self._weight_decay
-        loops.read_rows(matrix, written, rows.numpy(), update, kept, out.numpy())
+        read_rows(matrix, written, rows.numpy(), update, self._kept(rate), out.numpy())
 
     def write(
         self, rows: Tensor, values: Tensor, gradient: Tensor, update: int, rate: float
     ) -> None:
         """As `RowAdam.write`, but that both tensors stay."""
-        from model import loops
+        from pipeline.row_loops import write_rows
 
-        kept = 1 - rate * self._weight_decay
-        loops.write_rows(
+        write_rows(
             *(matrix.numpy() for matrix in (self._matrix, self._square)),
             self._written.numpy().ravel(),
             *(tensor.numpy() for tensor in (rows, values, gradient)),
             update,
             rate,
-            kept,
+            self._kept(rate),
             FORGETTING,
             self._epsilon,
         )

@@ -10,10 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import scipy.linalg  # noqa: F401  the compiled loops' BLAS, which has to be there to be told
 import torch
 from threadpoolctl import threadpool_limits
-
-from model.installed import installed
 
 X = TypeVar("X")
 Y = TypeVar("Y")
@@ -61,8 +60,6 @@ def side_by_side(work: Callable[[X], Y], items: Iterable[X]) -> list[Y]:
 @contextmanager
 def _pool(count: int) -> Iterator[ThreadPoolExecutor]:
     """Threads of which none shares a product, be it torch's or the compiled loops'."""
-    if installed("numba"):
-        from model import loops  # their BLAS has to be there to be told  # noqa: F401
     with (
         threadpool_limits(1, user_api="blas"),
         ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool,

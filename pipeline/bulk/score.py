@@ -73,14 +73,12 @@ def score(
     count = config.processes or (1 if few else cores())
     # The processes begin while this one loads the model, too.
     with readers(load, count) if count > 1 else nullcontext() as pool:
-        scorer = load()  # a model or a request that is none is told before any work
-        columns, names = scorer.new, pool or Here(scorer)
-        del scorer  # where others read, nobody needs it
-        job.check(columns)
+        scorer = load()
+        job.check(scorer.new)  # a mistake is told before any work
         with _sink(config, job) as sink:
             tell = partial(on_part, expected=expected)
             tell(sink.tally)
-            run(job, columns, names, sink, tell)
+            run(job, scorer.new, pool or Here(scorer), sink, tell)
             sink.complete()
             return sink.tally
 

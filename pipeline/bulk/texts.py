@@ -54,19 +54,22 @@ class Distinct(NamedTuple):
         """
         coded = _coded(names)
         ids = coded.indices.fill_null(NONE).to_numpy()
-        # A dictionary of the input may hold what no row has, and the same text twice.
+        # A dictionary of the input may hold what no row has.
         (used,) = np.bincount(ids[ids != NONE], minlength=len(coded.dictionary)).nonzero()
-        texts = coded.dictionary.take(pa.array(used)).cast(pa.large_string()).dictionary_encode()
         place = np.full(len(coded.dictionary) + 1, NONE, np.int32)
-        place[used] = texts.indices.to_numpy()
-        return cls(texts.dictionary, place[ids])
+        place[used] = np.arange(len(used))
+        texts = coded.dictionary.take(pa.array(used)).cast(pa.large_string())
+        return cls(texts, place[ids])
 
 
 def _coded(names: pa.Array) -> pa.DictionaryArray:
-    """Ids of texts, none of which is null."""
-    if not pa.types.is_dictionary(names.type):
-        return names.dictionary_encode()
-    return names.dictionary_decode().dictionary_encode() if names.dictionary.null_count else names
+    """Ids of distinct texts, none of which is null."""
+    if pa.types.is_dictionary(names.type):
+        texts = names.dictionary.cast(pa.large_string())
+        if pc.count_distinct(texts, mode="all").as_py() == len(texts) and not texts.null_count:
+            return names
+        names = names.dictionary_decode()
+    return names.dictionary_encode()
 
 
 def missing(names: pa.Array) -> pa.Array:
