@@ -8,11 +8,13 @@ from itertools import islice
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from bench.report import Row, Table, in_turns
 from model.rnn import RNN
-from pipeline.batches import Batches, corrupt, drop, examples
+from pipeline.adam import adam
+from pipeline.batches import Batches, corrupt, examples
+from pipeline.gradient import share_for_this_machine
+from pipeline.one_cycle import one_cycle
 from pipeline.recipe import USUAL, Recipe
 from pipeline.rows import row_adam
 from pipeline.step import Step
@@ -79,32 +81,28 @@ def parts(
     rows = ids.unique().long()
     place = torch.searchsorted(rows, ids.long()).int()
     shows = RNN.of(rnn.W, rnn.U.detach()[rows], rnn.V)  # as a step sees it
-    h = shows.embed(place)
-    head_of = h.detach().requires_grad_()
+    standing_in = torch.searchsorted(rows, fallback[rows].long()).int()
+    share_of = share_for_this_machine()
     by_rows = row_adam(torch.randn_like(rnn.U), recipe.weight_decay, recipe.epsilon)
+    whole, (numbers, *_) = adam(rnn.W.detach().clone(), recipe.epsilon), one_cycle(recipe, 10)
     values, dense = torch.empty_like(shows.U), rnn.U.detach().clone().requires_grad_()
-    dense.grad, gradient = torch.randn_like(dense), torch.randn_like(values)
+    dense.grad, d_U = torch.randn_like(dense), torch.randn_like(values)
     optimiser = torch.optim.AdamW([dense], fused=True)
 
     @torch.no_grad()
     def forward() -> object:
         return shows.embed(place)
 
-    def backward() -> object:
-        return torch.autograd.grad(h, (shows.W, shows.U), torch.ones_like(h), retain_graph=True)
-
-    def head() -> object:
-        draw = torch.rand(h.shape, generator=generator)
-        logits = shows(drop(head_of, recipe.dropout, draw))
-        return torch.autograd.grad(F.cross_entropy(logits, targets), (head_of, shows.V))
+    def gradient() -> object:
+        return share_of(shows, place, targets, standing_in, recipe, generator, len(place))
 
     work: dict[str, Callable[[], object]] = {
         "what is dropped": lambda: corrupt(ids, fallback, recipe, generator),
         "rows of U: read": lambda: by_rows.read(rows, 2, 1e-3, values),
         "h of U x and W h": forward,
-        "V h, loss, and back": head,
-        "gradients of W and the rows of U": backward,
-        "rows of U: written": lambda: by_rows.write(rows, values, gradient, 2, 1e-3),
+        "loss and gradients, from what is dropped on": gradient,
+        "W: updated": lambda: whole.write(torch.zeros_like(rnn.W), numbers),
+        "rows of U: written": lambda: by_rows.write(rows, values, d_U, 2, 1e-3),
         "(a dense AdamW of U)": optimiser.step,
     }
     return {part: repeated(once) for part, once in work.items()}

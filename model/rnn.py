@@ -4,6 +4,7 @@ Shapes: B batch, T steps, K ids of a step, F features, H hidden, C languages. Ti
 that what one step reads lies together in memory. The same code runs on CPU and on CUDA.
 """
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -73,6 +74,19 @@ def recurrence_for(inputs: Tensor) -> type[torch.autograd.Function]:
     return Recurrence
 
 
+def fast_embeddings_for(U: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor] | None:
+    """What computes h_T from W, U and ids where there is nothing to learn; None: torch is to."""
+    if U.is_cpu and U.dtype == torch.float32 and installed("numba"):
+        from model import compiled_recurrence
+
+        return compiled_recurrence.embeddings_of
+    if recurrence_for(U) is not Recurrence:
+        from model import fused
+
+        return fused.embeddings_of
+    return None
+
+
 GAIN = 1.25
 """V of a unit that starts as a language's logit: the smaller, the sooner tanh bounds the logit."""
 
@@ -116,16 +130,8 @@ class RNN(nn.Module):
 
     def embed(self, ids: Tensor, *, truncate: int | None = None) -> Tensor:
         """h_T (B, H), the names' embeddings, from left-padded ids (B, T, K)."""
-        if self.U.is_cpu and self.U.dtype == torch.float32 and installed("numba"):
-            from model.compiled_recurrence import CompiledRecurrence
-
-            of_ids: Tensor = CompiledRecurrence.apply(  # type: ignore[no-untyped-call]
-                self.W, self.U, ids, truncate
-            )
-            return of_ids
-        if not torch.is_grad_enabled() and recurrence_for(self.U) is not Recurrence:
-            from model.fused import embeddings_of
-
+        embeddings_of = None if torch.is_grad_enabled() else fast_embeddings_for(self.U)
+        if embeddings_of is not None:
             return embeddings_of(self.W, self.U, ids)
         B, T, K = ids.shape
         flat = ids.transpose(0, 1).reshape(T * B, K)

@@ -3,13 +3,15 @@
 Shapes: B batch, T steps, K ids of a step, F features, C languages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from functools import reduce
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from model.installed import installed
 from model.rnn import RNN
 from pipeline.batches import corrupt, drop
 from pipeline.ranks import ALONE, Ranks
@@ -17,6 +19,12 @@ from pipeline.recipe import Recipe
 from pipeline.threads import LoneThreads
 
 ALL = slice(None)
+
+Shares = tuple[Tensor, ...]
+"""What some names of a batch add to its loss, and to the gradients of W, U and V."""
+
+ShareOf = Callable[[RNN, Tensor, Tensor, Tensor, Recipe, torch.Generator, int], Shares]
+"""Of a network, ids (n, T, K), targets (n, C), the fallback (F,), what is dropped, and B."""
 
 
 class Gradient:
@@ -32,33 +40,77 @@ class Gradient:
     ) -> None:
         """`parts` are this process's."""
         self._recipe, self._threads, self._ranks = recipe, threads, ranks
+        self._share_of = share_for_this_machine()
         self._mine = slice(ranks.rank * parts, (ranks.rank + 1) * parts)
         every = parts * ranks.count
         self._generators = [
             torch.Generator().manual_seed(every * recipe.seed + part) for part in range(every)
         ]
 
-    def take(self, rnn: RNN, fallback: Tensor, ids: Tensor, targets: Tensor) -> Tensor:
-        """The loss of ids (B, T, K) and targets (B, C); the network's parameters get its gradient.
+    def take(self, rnn: RNN, fallback: Tensor, ids: Tensor, targets: Tensor) -> list[Tensor]:
+        """The loss of ids (B, T, K) and targets (B, C), and the gradients of W, U and V.
 
-        The batch is that of all ranks together, and so are the loss and the gradient.
+        The batch is that of all ranks together, and so are the loss and the gradients.
         `fallback` (F,) is that of the vocabulary whose ids these are.
         """
-        parameters = list(rnn.parameters())
         B, parts = len(ids), min(len(ids), len(self._generators))
 
-        def part(ids: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
-            loss = loss_of(rnn, ids, targets, fallback, self._recipe, generator) * (len(ids) / B)
-            return loss.detach(), *torch.autograd.grad(loss, parameters)
+        def part(ids: Tensor, targets: Tensor, generator: torch.Generator) -> Shares:
+            return self._share_of(rnn, ids, targets, fallback, self._recipe, generator, B)
 
         shards = (ids.tensor_split(parts), targets.tensor_split(parts), self._generators[:parts])
         mine = [shard[self._mine] for shard in shards]
-        results = self._threads.map(part, *mine) if mine[0] else [_nothing(parameters)]
+        results = self._threads.map(part, *mine) if mine[0] else [_nothing(rnn.parameters())]
         shares = [reduce(Tensor.add_, of_parts) for of_parts in zip(*results, strict=True)]
-        loss, *gradients = self._ranks.sum(shares)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        return loss
+        return self._ranks.sum(shares)
+
+
+def share_for_this_machine() -> ShareOf:
+    """In compiled loops where Numba is installed."""
+    return share_in_loops if installed("numba") else share
+
+
+def share(
+    rnn: RNN,
+    ids: Tensor,
+    targets: Tensor,
+    fallback: Tensor,
+    recipe: Recipe,
+    generator: torch.Generator,
+    names: int,
+) -> Shares:
+    """What ids (n, T, K) and targets (n, C) add to `loss_of` a batch of so many names."""
+    loss = loss_of(rnn, ids, targets, fallback, recipe, generator) * (len(ids) / names)
+    return loss.detach(), *torch.autograd.grad(loss, list(rnn.parameters()))
+
+
+def share_in_loops(
+    rnn: RNN,
+    ids: Tensor,
+    targets: Tensor,
+    fallback: Tensor,
+    recipe: Recipe,
+    generator: torch.Generator,
+    names: int,
+) -> Shares:
+    """As `share`, on a CPU and in float32."""
+    from model import loops
+    from pipeline import loss_loops
+
+    seen = corrupt(_repeated(ids, recipe), fallback, recipe, generator).int().numpy()
+    B, T, _ = seen.shape
+    W, U, V = matrices = [parameter.detach().numpy() for parameter in rnn.parameters()]
+    d_W, d_U, d_V = gradients = [np.zeros_like(matrix) for matrix in matrices]
+    draw = torch.rand(B if recipe.dropout else 0, len(W), generator=generator).numpy()
+    states, d_inputs = (np.empty((steps, B, len(W)), np.float32) for steps in (T + 1, T))
+    loops.forward(W, U, seen, states)
+    d_h = states[T].copy()
+    loss = loss_loops.learn(
+        d_h, V, targets.numpy(), draw, recipe.dropout, recipe.consistency, names, d_V
+    )
+    first = 0 if recipe.truncate is None else max(T - recipe.truncate, 0)
+    loops.backward(W, seen, states, d_h, first, d_inputs, d_W, d_U)
+    return torch.tensor(loss), *map(torch.from_numpy, gradients)
 
 
 def loss_of(
@@ -79,13 +131,13 @@ def loss_of(
     With `mine` it is the mean over these names of the batch, and what is dropped is drawn for all,
     so that it does not depend on who works out which.
     """
-    B, readings = len(ids), 2 if recipe.consistency else 1
+    repeated = _repeated(ids, recipe)
+    B, readings = len(ids), len(repeated) // len(ids)
 
     def of_mine(values: Tensor) -> Tensor:
         """Those of both readings (readings * B, …) that are of my names."""
         return values.view(readings, B, *values.shape[1:])[:, mine].flatten(0, 1)
 
-    repeated = ids.repeat(readings, 1, 1) if readings > 1 else ids
     seen = of_mine(corrupt(repeated, fallback, recipe, generator))
     h = rnn.embed(seen, truncate=recipe.truncate)
     if recipe.dropout:
@@ -100,6 +152,11 @@ def loss_of(
     return loss
 
 
-def _nothing(parameters: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _repeated(ids: Tensor, recipe: Recipe) -> Tensor:
+    """Ids (B, T, K) as often as they are read: twice where the readings are to agree."""
+    return ids.repeat(2, 1, 1) if recipe.consistency else ids
+
+
+def _nothing(parameters: Iterable[Tensor]) -> tuple[Tensor, ...]:
     """A loss of 0 and its gradient, where a batch has fewer names than there are parts."""
     return torch.zeros(()), *map(torch.zeros_like, parameters)

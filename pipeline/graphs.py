@@ -17,14 +17,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
 
 from model.rnn import RNN
 from pipeline.gradient import loss_of
+from pipeline.one_cycle import FORGETTING, one_cycle
 from pipeline.ranks import ALONE, Ranks
 from pipeline.recipe import Recipe
-from pipeline.rows import FORGETTING
 
 BUCKET = 4
 """Steps by which graphs differ: fewer make less padding, and more graphs."""
@@ -143,7 +141,7 @@ class DeviceAdamW:
         self._mean = torch.zeros_like(self._values[: rnn.W.numel() + rnn.V.numel()])
         self._square = torch.zeros_like(self._values)
         self._largest, self._epsilon = recipe.largest_gradient, recipe.epsilon
-        self._table = table_of(recipe, updates).to(self._values)  # (updates, 5)
+        self._table = torch.tensor(one_cycle(recipe, updates)).to(self._values)  # (updates, 5)
         self._update = torch.zeros(1, dtype=torch.int64, device=self._values.device)
 
     @torch.no_grad()
@@ -167,24 +165,6 @@ class DeviceAdamW:
         yield
         for each, before in zip(state, kept, strict=True):
             each.copy_(before)
-
-
-def table_of(recipe: Recipe, updates: int) -> Tensor:
-    """(updates, 5) of each update: rate, 1 - beta, 1 - beta^t, Adam's spread, what is kept.
-
-    The one-cycle schedule moves the learning rate and, against it, beta.
-    """
-    optimiser = AdamW([torch.zeros(1)], recipe.learning_rate, weight_decay=recipe.weight_decay)
-    schedule = OneCycleLR(optimiser, recipe.learning_rate, total_steps=updates)
-    rows = []
-    for update in range(1, updates + 1):
-        (group,) = optimiser.param_groups
-        rate, (beta, _) = group["lr"], group["betas"]
-        spread = (1 - FORGETTING**update) ** 0.5
-        rows.append((rate, 1 - beta, 1 - beta**update, spread, 1 - rate * recipe.weight_decay))
-        optimiser.step()
-        schedule.step()
-    return torch.tensor(rows)
 
 
 @contextmanager

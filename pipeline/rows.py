@@ -17,9 +17,7 @@ from torch import Tensor
 from torch.optim.adamw import adamw
 
 from model.installed import installed
-
-FORGETTING = 0.999
-"""What stays, from update to update, of the mean square of the gradient."""
+from pipeline.one_cycle import FORGETTING
 
 
 class RowAdam:
@@ -85,7 +83,7 @@ class CompiledRowAdam(RowAdam):
 
     def read(self, rows: Tensor, update: int, rate: float, out: Tensor) -> None:
         """As `RowAdam.read`."""
-        from pipeline.row_loops import read_rows
+        from pipeline.adam_loops import read_rows
 
         matrix, written = self._matrix.numpy(), self._written.numpy().ravel()
         read_rows(matrix, written, rows.numpy(), update, self._kept(rate), out.numpy())
@@ -94,7 +92,7 @@ class CompiledRowAdam(RowAdam):
         self, rows: Tensor, values: Tensor, gradient: Tensor, update: int, rate: float
     ) -> None:
         """As `RowAdam.write`, but that both tensors stay."""
-        from pipeline.row_loops import write_rows
+        from pipeline.adam_loops import write_rows
 
         write_rows(
             *(matrix.numpy() for matrix in (self._matrix, self._square)),

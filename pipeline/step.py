@@ -6,18 +6,23 @@ occur are gathered, and neither the gradient nor the optimiser touches the other
 Shapes: B batch, T steps, K ids of a step, F features, n rows of one step, C languages.
 """
 
+from collections.abc import Sequence
+from math import hypot
+
 import torch
-from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
+from torch import Tensor
 
 from model.rnn import RNN
+from pipeline.adam import adam
 from pipeline.gradient import Gradient
+from pipeline.one_cycle import one_cycle
 from pipeline.ranks import ALONE, Ranks
 from pipeline.recipe import Recipe
 from pipeline.rows import row_adam
 from pipeline.threads import LoneThreads
+
+LEAST_ROWS = 256
+"""Rows of U that are worth a thread of their own."""
 
 
 class Step:
@@ -39,18 +44,12 @@ class Step:
     ) -> None:
         """`fallback` (F,) is the vocabulary's; each rank splits its work in so many parts."""
         self._rnn, self._fallback, self._recipe = rnn, fallback, recipe
-        # As many as one process would have: how a tensor is split decides its last bits.
+        # As many as one process would have: how a tensor is split may decide its last bits.
         self._threads, self._parts = threads, parts * ranks.count
         self._gradient = Gradient(recipe, threads, parts, ranks)
         self._rows = row_adam(rnn.U.detach(), recipe.weight_decay, recipe.epsilon)
-        self._optimiser = AdamW(
-            [rnn.W, rnn.V],
-            recipe.learning_rate,
-            eps=recipe.epsilon,
-            weight_decay=recipe.weight_decay,
-            fused=True,
-        )
-        self._schedule = OneCycleLR(self._optimiser, recipe.learning_rate, total_steps=updates)
+        self._W, self._V = (adam(each.detach(), recipe.epsilon) for each in (rnn.W, rnn.V))
+        self._schedule = one_cycle(recipe, updates)
         self._update = 0
         # What stands in for other features comes first, and is among the rows of every step.
         self._always = int(fallback.max()) + 1
@@ -59,26 +58,23 @@ class Step:
 
     def take(self, ids: Tensor, targets: Tensor) -> Tensor:
         """Learn from ids (B, T, K) and targets (B, C); their loss before that, in nats a name."""
+        numbers = self._schedule[self._update]
         self._update += 1
-        rate = self._rate
         rows = self._activate(ids)
-        local = RNN.of(self._rnn.W, self._read(rows, rate), self._rnn.V)
+        local = RNN.of(self._rnn.W, self._read(rows, numbers.rate), self._rnn.V)
         fallback = self._place[self._fallback[rows]]
-        loss = self._gradient.take(local, fallback, self._place[ids], targets)
-        clip_grad_norm_(local.parameters(), self._recipe.largest_gradient)
-        self._rnn.W.grad, self._rnn.V.grad = local.W.grad, local.V.grad
-        self._optimiser.step()
-        self._write(rows, local.U, rate)
-        self._schedule.step()
+        loss, *gradients = self._gradient.take(local, fallback, self._place[ids], targets)
+        kept = self._kept(gradients)
+        d_W, d_U, d_V = gradients
+        self._W.write(d_W.mul_(kept), numbers)
+        self._V.write(d_V.mul_(kept), numbers)
+        self._write(rows, local.U.detach(), d_U, kept, numbers.rate)
         return loss
 
     def settle(self) -> None:
         """Let every row of U catch up with the updates that passed over it."""
-        self._rows.settle(self._update, self._rate)
-
-    @property
-    def _rate(self) -> float:
-        return float(self._schedule.get_last_lr()[0])
+        if self._update:
+            self._rows.settle(self._update, self._schedule[self._update - 1].rate)
 
     def _activate(self, ids: Tensor) -> Tensor:
         """The features (n,) that a batch may see, in order; their places are noted."""
@@ -99,14 +95,19 @@ class Step:
         self._threads.map(read, self._split(rows), self._split(values))
         return values
 
-    def _write(self, rows: Tensor, U: nn.Parameter, rate: float) -> None:
-        """Update these rows of U, whose values and gradient (n, H) a parameter holds."""
-        assert U.grad is not None
+    def _kept(self, gradients: Sequence[Tensor]) -> float:
+        """What is kept of gradients that are together too long."""
+        length = hypot(*(float(gradient.norm()) for gradient in gradients))
+        return min(self._recipe.largest_gradient / (length + 1e-6), 1.0)
+
+    def _write(self, rows: Tensor, U: Tensor, d_U: Tensor, kept: float, rate: float) -> None:
+        """Update these rows of U (n, H) by so much of their gradient."""
 
         def write(rows: Tensor, values: Tensor, gradient: Tensor) -> None:
-            self._rows.write(rows, values, gradient, self._update, rate)
+            self._rows.write(rows, values, gradient.mul_(kept), self._update, rate)
 
-        self._threads.map(write, *map(self._split, (rows, U.detach(), U.grad)))
+        self._threads.map(write, *map(self._split, (rows, U, d_U)))
 
     def _split(self, rows: Tensor) -> tuple[Tensor, ...]:
-        return rows.tensor_split(self._parts)
+        """(n, …) in as many parts as are worth a thread each."""
+        return rows.tensor_split(max(1, min(self._parts, len(rows) // LEAST_ROWS)))

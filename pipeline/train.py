@@ -24,7 +24,7 @@ from pipeline.recipe import Recipe, Teaching
 from pipeline.step import Step
 from pipeline.threads import LoneThreads, lone_threads
 
-LEAST_PART = 64 * 256**2
+LEAST_PART = 20 * 256**2
 """Names of a batch times H² that are worth a thread of their own."""
 
 Floats = NDArray[np.float32]

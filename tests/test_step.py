@@ -12,10 +12,12 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from model.rnn import RNN
 from model.vocabulary import Vocabulary
+from pipeline.adam import Adam, CompiledAdam
 from pipeline.batches import Batches, Examples
 from pipeline.gradient import loss_of
+from pipeline.one_cycle import FORGETTING, one_cycle
 from pipeline.recipe import Recipe
-from pipeline.rows import FORGETTING, CompiledRowAdam, RowAdam
+from pipeline.rows import CompiledRowAdam, RowAdam
 from pipeline.step import Step
 from pipeline.threads import lone_threads
 
@@ -58,6 +60,23 @@ def test_rows_that_catch_up_are_where_a_dense_optimiser_has_them(kind: type[RowA
         by_rows.write(rows, values, gradient, update, 0.05)
     by_rows.settle(update, 0.05)
     torch.testing.assert_close(matrix, dense.detach())
+
+
+@pytest.mark.parametrize("kind", [Adam, CompiledAdam])
+def test_a_matrix_of_which_all_changes_is_where_torch_has_it(kind: type[Adam]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    theirs = torch.randn(5, 3, generator=generator).requires_grad_()
+    mine = theirs.detach().clone()
+    adam = kind(mine, PLAIN.epsilon)
+    recipe = replace(PLAIN, weight_decay=0.2, learning_rate=0.05)
+    optimiser = AdamW([theirs], recipe.learning_rate, eps=recipe.epsilon, weight_decay=0.2)
+    schedule = OneCycleLR(optimiser, recipe.learning_rate, total_steps=40)
+    for numbers in one_cycle(recipe, 40)[:-1]:
+        theirs.grad = torch.randn(5, 3, generator=generator)
+        adam.write(theirs.grad, numbers)
+        optimiser.step()
+        schedule.step()
+    torch.testing.assert_close(mine, theirs.detach())
 
 
 class DenseStep:

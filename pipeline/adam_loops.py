@@ -1,6 +1,6 @@
-"""`pipeline.rows.RowAdam` in loops that Numba compiles: each number is read and written once.
+"""The optimisers of a CPU in loops that Numba compiles: each number is read and written once.
 
-Shapes: F features, n rows of one step, H hidden.
+Shapes: F features, n rows of one step, C languages, H hidden.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -12,6 +12,37 @@ from numba import float32, float64, void
 from model.loops import MATRIX, PLACES, compiled
 
 FLOATS = float32[::1]
+
+
+@compiled(
+    void(
+        MATRIX,
+        MATRIX,
+        MATRIX,
+        MATRIX,
+        float64,
+        float64,
+        float64,
+        float64,
+        float64,
+        float64,
+        float64,
+    )
+)
+def write_matrix(
+    matrix, mean, square, gradient, rate, fresh, begun, spread, kept, forgetting, epsilon
+):
+    """`pipeline.adam.Adam.write`; the numbers are those of `pipeline.one_cycle.Numbers`."""
+    enters, old, new = float32(fresh), float32(forgetting), float32(1 - forgetting)
+    size, grown, stays = float32(rate / begun), float32(1 / spread), float32(kept)
+    bound = float32(epsilon)
+    for row in range(matrix.shape[0]):
+        for unit in range(matrix.shape[1]):
+            slope = gradient[row, unit]
+            mean[row, unit] += enters * (slope - mean[row, unit])
+            square[row, unit] = square[row, unit] * old + new * slope * slope
+            step = size * mean[row, unit] / (np.sqrt(square[row, unit]) * grown + bound)
+            matrix[row, unit] = matrix[row, unit] * stays - step
 
 
 @compiled(void(MATRIX, FLOATS, PLACES, float64, float64, MATRIX))
