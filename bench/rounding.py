@@ -1,4 +1,4 @@
-"""Would bfloat16 pay? NumPy has none, so torch says how fast its products are and what they cost.
+"""What bfloat16 pays, and what it costs: our product beside NumPy's, and torch's of both kinds.
 
 Shapes: N names, H hidden, C languages.
 """
@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from bench.report import Rate, Row, Table, in_turns
 from bench.scoring import HIDDEN, Floats, Names, unshared
 from model.classifier import Classifier
+from model.compiled import multiplies_bfloat16
 from model.states import BLOCK
 from pipeline.cli_models import find
 
@@ -49,7 +50,7 @@ def rounding(classifier: Classifier | None, names: Names, most: int) -> Table:
         {"product": "", "median": ".0f", "min": ".0f", "max": ".0f"}
         | {"/ NumPy": ".2f", "other top-1": ".2%"},
         rows,
-        f"{model}; W, V and h are rounded, sums are not",
+        f"{model}; W, V and h are rounded, sums are not (ours does not round V)",
     )
 
 
@@ -59,7 +60,7 @@ def products() -> dict[str, Callable[[], object]]:
     W = np.random.default_rng(1).random((HIDDEN, HIDDEN), np.float32)
     th, tW = torch.from_numpy(h), torch.from_numpy(W)
     bh, bW = th.bfloat16(), tW.bfloat16()
-    return {
+    sides: dict[str, Callable[[], object]] = {
         "NumPy, float32": lambda: [h @ W for _ in range(TIMES)],
         "torch, float32": lambda: [th @ tW for _ in range(TIMES)],
         "torch, bfloat16": lambda: [bh @ bW for _ in range(TIMES)],
@@ -67,6 +68,15 @@ def products() -> dict[str, Callable[[], object]]:
             (th.bfloat16() @ bW).float() for _ in range(TIMES)
         ],
     }
+    if multiplies_bfloat16():
+        from model import bfloat16
+
+        panels, out = bfloat16.packed(W), np.empty_like(h)
+        room = np.empty((BLOCK, HIDDEN // 2), np.int32)
+        sides["ours, bfloat16, h from float32, sums float32"] = lambda: [
+            bfloat16.multiply(h, panels, room, out) for _ in range(TIMES)
+        ]
+    return sides
 
 
 def changed(classifier: Classifier, names: Names, most: int) -> float:

@@ -1,6 +1,6 @@
 """Many names at once: how much the tree of their prefixes saves, and that it changes no answer.
 
-Then what threads are worth, and whether bfloat16 would be.
+Then what threads are worth, and what bfloat16 changes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +35,7 @@ from bench.scoring import (
 )
 from bench.workers import Answers, memory_of, threads
 from model.classifier import Classifier
-from model.compiled import for_many
+from model.compiled import Bfloat16States, for_many, multiplies_bfloat16
 from pipeline.table import NameTable
 
 CEILING = ("ceiling", PRODUCT)
@@ -85,18 +85,24 @@ def sharing(classifier: Classifier, names: Names, plan: Plan) -> Table:
         ("probabilities", N): Classifier.probabilities for N in plan.sizes
     }
     asked["verdicts", plan.judged] = Classifier.judge
+    who = dict.fromkeys(asked, classifier)
+    if multiplies_bfloat16():
+        rough: Side = ("probabilities, bfloat16", max(plan.sizes))
+        asked[rough] = Classifier.probabilities
+        who[rough] = Classifier(classifier.artifact, states=Bfloat16States)
     batches = {N: shuffled(names[:N]) for _, N in asked}
     square = np.random.default_rng(0).random((PRODUCT, PRODUCT), np.float32)
     works: dict[Side, Callable[[], object]] = {
-        (what, N): partial(answers, classifier, batches[N]) for (what, N), answers in asked.items()
+        side: partial(answers, who[side], batches[side[1]]) for side, answers in asked.items()
     }
     seconds = in_turns(works | {CEILING: lambda: square @ square})
     ceiling = Rate.of(PRODUCT_FLOP, seconds.pop(CEILING))
     rows: list[Row] = []
     for (what, N), runs in seconds.items():
-        cells = costs(classifier, asked[what, N], batches[N], Rate.of(N, runs), ceiling)
-        if what == "probabilities":
-            cells |= difference(classifier, batches[N], plan.compared)
+        one = who[what, N]
+        cells = costs(one, asked[what, N], batches[N], Rate.of(N, runs), ceiling)
+        if what != "verdicts":
+            cells |= difference(one, batches[N], plan.compared)
         rows.append({"answers": what, "names": N, **cells})
     return Table(
         f"Bulk, H = {HIDDEN}: names that share a prefix share its state",
@@ -111,7 +117,7 @@ def costs(
 ) -> dict[str, float]:
     """What it takes to answer these names."""
     counts = counted(classifier, names)
-    memory = memory_of(answers, classifier.artifact, names)
+    memory = memory_of(answers, classifier, names)
     flop = 2 * HIDDEN**2 * counts["steps"]
     return {
         **rate.cells(),
@@ -161,6 +167,7 @@ def note(classifier: Classifier, plan: Plan, ceiling: Rate) -> str:
             ceiling_note("numpy", "2 H²", ceiling) + ";",
             "without sharing, no more than 100% can be had",
             f"MB: of a process with a model of F = {F} and the names, before it answers them",
-            f"difference, other top-1: of {plan.compared} of them, to float64 without a tree",
+            f"difference, other top-1: of {plan.compared} of them, to float64 without a tree. Weights",
+            "are random, so answers are closer together than those of a trained model (last table)",
         ]
     )

@@ -75,7 +75,6 @@ def _child(to_parent: Connection, work: Work, home: Path, arguments: tuple[Any, 
     settle()
     os.environ["BENTOML_HOME"] = str(home)
     import pyarrow.parquet  # noqa: F401
-    import torch._dynamo  # noqa: F401  the first optimiser loads it
 
     import pipeline.stages  # noqa: F401
 

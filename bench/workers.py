@@ -19,6 +19,7 @@ from bench.report import RATE_COLUMNS, Rate, Row, Table, seconds_of, turns
 from model.artifact import Artifact
 from model.classifier import Classifier
 from model.compiled import for_many
+from model.states import States
 from model.threads import cores
 
 FRESH = multiprocessing.get_context("spawn")
@@ -34,10 +35,11 @@ class Memory(NamedTuple):
     peak: int
 
 
-def memory_of(answers: Answers, model: Artifact, names: Names) -> Memory:
+def memory_of(answers: Answers, classifier: Classifier, names: Names) -> Memory:
     """What it takes to answer in a process that does nothing else."""
+    model, kind = classifier.artifact, type(classifier.states)
     with ProcessPoolExecutor(1, mp_context=FRESH) as pool:
-        return pool.submit(_memory_here, answers, model, names).result()
+        return pool.submit(_memory_here, answers, model, kind, names).result()
 
 
 def threads(model: Artifact, names: Names) -> Table:
@@ -115,8 +117,8 @@ def _score_when_told(end: Connection, model: Artifact, names: Names) -> None:
             end.send(seconds_of(partial(classifier.probabilities, names)))
 
 
-def _memory_here(answers: Answers, model: Artifact, names: Names) -> Memory:
-    classifier = Classifier(model, states=for_many())
+def _memory_here(answers: Answers, model: Artifact, kind: type[States], names: Names) -> Memory:
+    classifier = Classifier(model, states=kind)
     answers(classifier, names[:1])
     before = peak()
     answers(classifier, names)

@@ -248,6 +248,8 @@ def test_what_stopped_is_not_overwritten_or_mixed(model: Model, tmp_path: Path) 
         score(config(source, out), model)
     with pytest.raises(ValueError, match="another job, with other rows"):
         score(config(source, out, resume=True, rows=40), model)
+    with pytest.raises(ValueError, match="another job, with other device"):
+        score(config(source, out, resume=True, device="cpu-compiled"), model)
     top = ScoreOptions(column="surname", top_k=1)
     with pytest.raises(ValueError, match="another job, with other options"):
         score(config(source, out, resume=True, options=top), model)

@@ -15,7 +15,12 @@ ROOMS = [path.relative_to(ROOT) for room in sorted(OURS) for path in (ROOT / roo
 # Who alone may import what; the standard library and what is not listed here is free to the
 # pipeline and the service, but not to the model.
 DOORS = {
-    "numba": {"model/loops.py", "pipeline/adam_loops.py", "pipeline/loss_loops.py"},
+    "numba": {
+        "model/bfloat16.py",
+        "model/loops.py",
+        "pipeline/adam_loops.py",
+        "pipeline/loss_loops.py",
+    },
     "torch": {
         "model/compiled_recurrence.py",
         "model/device.py",
@@ -31,6 +36,7 @@ DOORS = {
         "pipeline/threads.py",
         "pipeline/train.py",
     },
+    "llvmlite": {"model/bfloat16.py", "model/compiled.py"},
     "triton": {"model/fused.py", "model/kernel.py"},
     "prefect": {
         "pipeline/drift_flow.py",
@@ -46,7 +52,16 @@ DOORS = {
     "bentoml": {"pipeline/store.py", "service/app.py"},
     "_bentoml_sdk": {"service/host.py"},
 }
-MODEL_MAY = {"numba", "numpy", "torch", "triton", "safetensors", "threadpoolctl", "model"}
+MODEL_MAY = {
+    "llvmlite",
+    "numba",
+    "numpy",
+    "torch",
+    "triton",
+    "safetensors",
+    "threadpoolctl",
+    "model",
+}
 MODEL_MAY |= sys.stdlib_module_names
 
 

@@ -90,6 +90,8 @@ class Job(BaseModel):
     """The tag, which stands in every row."""
     sha256: str
     """Of the model."""
+    device: str
+    """What computes; each rounds in its own way."""
     code: dict[str, str]
     """What the parts' bytes depend on besides."""
 
@@ -106,6 +108,7 @@ class Job(BaseModel):
         rows: int | None,
         model: str,
         sha256: str,
+        device: str,
     ) -> "Job":
         """A file, or all files of a folder and its folders that have a format of ours.
 
@@ -122,6 +125,7 @@ class Job(BaseModel):
             rows=rows or ROWS,
             model=model,
             sha256=sha256,
+            device=device,
             code={
                 "together": str(TOGETHER),
                 **{name: version(name) for name in ("namelang", "numpy", "pyarrow")},

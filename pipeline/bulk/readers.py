@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol, Self
 
 from model.artifact import digest
 from model.classifier import Classifier
-from model.compiled import CompiledStates
+from model.compiled import Bfloat16States, CompiledStates, check_bfloat16
 from model.installed import installed
 from model.states import States
 from model.threads import alone
@@ -26,9 +26,13 @@ from pipeline.bulk.columns import ScoreOptions
 from pipeline.bulk.scorer import Scorer
 from pipeline.process import settle
 
-COMPILED = "cpu-compiled"
-"""The device of `--device` that is a CPU whose loops are compiled: it pays for a million distinct
-names, for each process loads them in a second, and they take 75 MB."""
+STATES: dict[str, type[States]] = {
+    "cpu": States,
+    "cpu-compiled": CompiledStates,
+    "cpu-bfloat16": Bfloat16States,
+}
+"""What `--device` says of how a CPU computes. Compiled loops pay for a million distinct names, for
+each process loads them in a second, and they take 75 MB."""
 
 
 class Model(NamedTuple):
@@ -50,20 +54,25 @@ class Model(NamedTuple):
         tag, directory, sha256 = find(model)
         return cls(tag, directory, sha256 or digest(directory))
 
-    def scorer(self, options: ScoreOptions, device: str) -> Scorer:
-        """The model, loaded and verified.
+    def scorer(self, options: ScoreOptions, device: str, *, reads: bool = True) -> Scorer:
+        """The model, loaded and verified; whoever `reads` no names need not have the loops.
 
         Raises:
             ArtifactError: it is not whole, or not the one that `sha256` names.
-            ValueError: there is no such device.
+            ValueError: there is no such device, or the model is none for it.
         """
-        if device == COMPILED and not installed("numba"):
+        states = STATES.get(device, States)
+        if states is not States and not installed("numba"):
             raise ValueError(f"device is {device!r}, but Numba is not installed; expected 'cpu'")
-        states = CompiledStates if device == COMPILED else States
         classifier = Classifier.load(
-            self.directory, sha256=self.sha256, evidence=False, states=states
+            self.directory,
+            sha256=self.sha256,
+            evidence=False,
+            states=states if reads else States,
         )
-        if device not in ("cpu", COMPILED):
+        if states is Bfloat16States:
+            check_bfloat16(classifier.states.hidden)
+        if device not in STATES:
             from model.device import on_device
 
             classifier = on_device(classifier, device)

@@ -73,7 +73,7 @@ def score(
     count = config.processes or (1 if few else cores())
     # The processes begin while this one loads the model, too.
     with readers(load, count) if count > 1 else nullcontext() as pool:
-        scorer = load()
+        scorer = model.scorer(config.options, config.device, reads=pool is None)
         job.check(scorer.new)  # a mistake is told before any work
         with _sink(config, job) as sink:
             tell = partial(on_part, expected=expected)
@@ -98,6 +98,7 @@ def _job(config: ScoreConfig, model: Model) -> Job:
         rows=config.rows,
         model=model.tag,
         sha256=model.sha256,
+        device=config.device,
     )
 
 
