@@ -167,7 +167,7 @@ def note(classifier: Classifier, plan: Plan, ceiling: Rate) -> str:
             ceiling_note("numpy", "2 H²", ceiling) + ";",
             "without sharing, no more than 100% can be had",
             f"MB: of a process with a model of F = {F} and the names, before it answers them",
-            f"difference, other top-1: of {plan.compared} of them, to float64 without a tree. Weights",
-            "are random, so answers are closer together than those of a trained model (last table)",
+            f"difference, other top-1: of {plan.compared} of them, to float64 without a tree. The",
+            "weights are random: answers are closer together than a trained model's (last table)",
         ]
     )
