@@ -13,7 +13,7 @@ from bench.report import Row, Table, in_turns
 from model.rnn import RNN
 from pipeline.adam import adam
 from pipeline.batches import Batches, corrupt, examples
-from pipeline.gradient import share_for_this_machine
+from pipeline.gradient import Part, share_for_this_machine
 from pipeline.one_cycle import one_cycle
 from pipeline.recipe import USUAL, Recipe
 from pipeline.rows import row_adam
@@ -82,7 +82,7 @@ def parts(
     place = torch.searchsorted(rows, ids.long()).int()
     shows = RNN.of(rnn.W, rnn.U.detach()[rows], rnn.V)  # as a step sees it
     standing_in = torch.searchsorted(rows, fallback[rows].long()).int()
-    share_of = share_for_this_machine()
+    share, part = share_for_this_machine(), Part(place, targets, generator, len(place))
     by_rows = row_adam(torch.randn_like(rnn.U), recipe.weight_decay, recipe.epsilon)
     whole, (numbers, *_) = adam(rnn.W.detach().clone(), recipe.epsilon), one_cycle(recipe, 10)
     values, dense = torch.empty_like(shows.U), rnn.U.detach().clone().requires_grad_()
@@ -94,7 +94,7 @@ def parts(
         return shows.embed(place)
 
     def gradient() -> object:
-        return share_of(shows, place, targets, standing_in, recipe, generator, len(place))
+        return share(shows, standing_in, recipe, part)
 
     work: dict[str, Callable[[], object]] = {
         "what is dropped": lambda: corrupt(ids, fallback, recipe, generator),

@@ -4,7 +4,8 @@ Shapes: B batch, T steps, K ids of a step, F features, C languages.
 """
 
 from collections.abc import Callable, Iterable
-from functools import reduce
+from functools import partial, reduce
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,11 +21,18 @@ from pipeline.threads import LoneThreads
 
 ALL = slice(None)
 
-Shares = tuple[Tensor, ...]
-"""What some names of a batch add to its loss, and to the gradients of W, U and V."""
+Share = tuple[Tensor, ...]
+"""What a part of a batch adds to its loss, and to the gradients of W, U and V."""
 
-ShareOf = Callable[[RNN, Tensor, Tensor, Tensor, Recipe, torch.Generator, int], Shares]
-"""Of a network, ids (n, T, K), targets (n, C), the fallback (F,), what is dropped, and B."""
+
+class Part(NamedTuple):
+    """Those of a batch's B names that one thread works on."""
+
+    ids: Tensor  # (n, T, K)
+    targets: Tensor  # (n, C)
+    generator: torch.Generator
+    """Of what is dropped."""
+    names: int  # B
 
 
 class Gradient:
@@ -40,7 +48,7 @@ class Gradient:
     ) -> None:
         """`parts` are this process's."""
         self._recipe, self._threads, self._ranks = recipe, threads, ranks
-        self._share_of = share_for_this_machine()
+        self._share = share_for_this_machine()
         self._mine = slice(ranks.rank * parts, (ranks.rank + 1) * parts)
         every = parts * ranks.count
         self._generators = [
@@ -53,50 +61,33 @@ class Gradient:
         The batch is that of all ranks together, and so are the loss and the gradients.
         `fallback` (F,) is that of the vocabulary whose ids these are.
         """
-        B, parts = len(ids), min(len(ids), len(self._generators))
-
-        def part(ids: Tensor, targets: Tensor, generator: torch.Generator) -> Shares:
-            return self._share_of(rnn, ids, targets, fallback, self._recipe, generator, B)
-
-        shards = (ids.tensor_split(parts), targets.tensor_split(parts), self._generators[:parts])
-        mine = [shard[self._mine] for shard in shards]
-        results = self._threads.map(part, *mine) if mine[0] else [_nothing(rnn.parameters())]
+        B, count = len(ids), min(len(ids), len(self._generators))
+        split = ids.tensor_split(count), targets.tensor_split(count), self._generators[:count]
+        mine = [Part(*part, B) for part in zip(*split, strict=True)][self._mine]
+        share_of = partial(self._share, rnn, fallback, self._recipe)
+        results = self._threads.map(share_of, mine) if mine else [_nothing(rnn.parameters())]
         shares = [reduce(Tensor.add_, of_parts) for of_parts in zip(*results, strict=True)]
         return self._ranks.sum(shares)
 
 
-def share_for_this_machine() -> ShareOf:
+def share_for_this_machine() -> Callable[[RNN, Tensor, Recipe, Part], Share]:
     """In compiled loops where Numba is installed."""
     return share_in_loops if installed("numba") else share
 
 
-def share(
-    rnn: RNN,
-    ids: Tensor,
-    targets: Tensor,
-    fallback: Tensor,
-    recipe: Recipe,
-    generator: torch.Generator,
-    names: int,
-) -> Shares:
-    """What ids (n, T, K) and targets (n, C) add to `loss_of` a batch of so many names."""
+def share(rnn: RNN, fallback: Tensor, recipe: Recipe, part: Part) -> Share:
+    """What a part adds to `loss_of` its batch."""
+    ids, targets, generator, names = part
     loss = loss_of(rnn, ids, targets, fallback, recipe, generator) * (len(ids) / names)
     return loss.detach(), *torch.autograd.grad(loss, list(rnn.parameters()))
 
 
-def share_in_loops(
-    rnn: RNN,
-    ids: Tensor,
-    targets: Tensor,
-    fallback: Tensor,
-    recipe: Recipe,
-    generator: torch.Generator,
-    names: int,
-) -> Shares:
+def share_in_loops(rnn: RNN, fallback: Tensor, recipe: Recipe, part: Part) -> Share:
     """As `share`, on a CPU and in float32."""
     from model import loops
     from pipeline import loss_loops
 
+    ids, targets, generator, names = part
     seen = corrupt(_repeated(ids, recipe), fallback, recipe, generator).int().numpy()
     B, T, _ = seen.shape
     W, U, V = matrices = [parameter.detach().numpy() for parameter in rnn.parameters()]

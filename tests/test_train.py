@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from model.rnn import RNN
 from model.vocabulary import Vocabulary
 from pipeline.batches import Batches, Examples, corrupt, drop
-from pipeline.gradient import Gradient, loss_of, share, share_in_loops
+from pipeline.gradient import Gradient, Part, loss_of, share, share_in_loops
 from pipeline.ragged import CHUNK
 from pipeline.recipe import LEAST_EPOCHS, LEAST_UPDATES, Recipe
 from pipeline.threads import lone_threads
@@ -166,7 +166,7 @@ def test_the_gradient_of_a_batch_does_not_depend_on_how_it_is_parted() -> None:
 @settings(deadline=None)
 @given(st.data())
 def test_loops_have_the_loss_and_the_gradients_of_autograd(data: st.DataObject) -> None:
-    share_of_some, T, K, H, C = (data.draw(st.integers(1, most)) for most in (5, 6, 3, 9, 4))
+    B, T, K, H, C = (data.draw(st.integers(1, most)) for most in (5, 6, 3, 9, 4))
     rates = (st.sampled_from([0.0, rate]) for rate in (0.4, 0.3, 0.6, 0.5))
     dropout, ngram_dropout, symbol_dropout, consistency = map(data.draw, rates)
     recipe = dataclasses.replace(
@@ -180,13 +180,13 @@ def test_loops_have_the_loss_and_the_gradients_of_autograd(data: st.DataObject) 
     draws = torch.Generator().manual_seed(T * 100 + K * 10 + H)
     rnn = RNN(11, H, C)
     rnn.V.data *= 50  # so that logits are far apart
-    ids = torch.randint(0, 11, (share_of_some, T, K), generator=draws, dtype=torch.int32)
-    targets = torch.rand(share_of_some, C, generator=draws)
+    ids = torch.randint(0, 11, (B, T, K), generator=draws, dtype=torch.int32)
+    targets = torch.rand(B, C, generator=draws)
     targets /= targets.sum(1, keepdim=True)
     fallback = torch.arange(11, dtype=torch.int32) // 4
     mine, theirs = (
-        shares(rnn, ids, targets, fallback, recipe, torch.Generator().manual_seed(0), 7)
-        for shares in (share_in_loops, share)
+        share_of(rnn, fallback, recipe, Part(ids, targets, torch.Generator().manual_seed(0), 7))
+        for share_of in (share_in_loops, share)
     )
     for ours, torchs in zip(mine, theirs, strict=True):
         torch.testing.assert_close(ours, torchs, rtol=1e-4, atol=1e-5)
