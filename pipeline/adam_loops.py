@@ -14,21 +14,7 @@ from model.loops import MATRIX, PLACES, compiled
 FLOATS = float32[::1]
 
 
-@compiled(
-    void(
-        MATRIX,
-        MATRIX,
-        MATRIX,
-        MATRIX,
-        float64,
-        float64,
-        float64,
-        float64,
-        float64,
-        float64,
-        float64,
-    )
-)
+@compiled(void(*(MATRIX,) * 4, *(float64,) * 7))
 def write_matrix(
     matrix, mean, square, gradient, rate, fresh, begun, spread, kept, forgetting, epsilon
 ):
@@ -55,11 +41,7 @@ def read_rows(matrix, written, rows, update, kept, out):
             out[i, unit] = matrix[row, unit] * factor
 
 
-@compiled(
-    void(
-        MATRIX, MATRIX, FLOATS, PLACES, MATRIX, MATRIX, float64, float64, float64, float64, float64
-    )
-)
+@compiled(void(MATRIX, MATRIX, FLOATS, PLACES, MATRIX, MATRIX, *(float64,) * 5))
 def write_rows(
     matrix, square, written, rows, values, gradient, update, rate, kept, forgetting, epsilon
 ):
