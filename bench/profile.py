@@ -84,7 +84,7 @@ def parts(
     standing_in = torch.searchsorted(rows, fallback[rows].long()).int()
     share, part = share_for_this_machine(), Part(place, targets, generator, len(place))
     by_rows = row_adam(torch.randn_like(rnn.U), recipe.weight_decay, recipe.epsilon)
-    whole, (numbers, *_) = adam(rnn.W.detach().clone(), recipe.epsilon), one_cycle(recipe, 10)
+    whole, numbers = adam(rnn.W.detach().clone(), recipe.epsilon), one_cycle(recipe, 1, 10)
     values, dense = torch.empty_like(shows.U), rnn.U.detach().clone().requires_grad_()
     dense.grad, d_U = torch.randn_like(dense), torch.randn_like(values)
     optimiser = torch.optim.AdamW([dense], fused=True)

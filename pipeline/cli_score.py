@@ -39,10 +39,7 @@ def score(
     ] = None,
     encoding: Annotated[str, typer.Option(help="Of text that comes in.")] = "utf-8",
     device: Annotated[
-        str,
-        typer.Option(
-            help="cpu, cpu-compiled (for millions of distinct names), cpu-bfloat16 or cuda."
-        ),
+        str, typer.Option(help="cpu, for millions of names cpu-compiled or cpu-bfloat16, or cuda.")
     ] = "cpu",
     processes: Annotated[
         int | None, typer.Option(min=1, help="That read; else one a core.")

@@ -141,7 +141,8 @@ class DeviceAdamW:
         self._mean = torch.zeros_like(self._values[: rnn.W.numel() + rnn.V.numel()])
         self._square = torch.zeros_like(self._values)
         self._largest, self._epsilon = recipe.largest_gradient, recipe.epsilon
-        self._table = torch.tensor(one_cycle(recipe, updates)).to(self._values)  # (updates, 5)
+        table = [one_cycle(recipe, update, updates) for update in range(1, updates + 1)]
+        self._table = torch.tensor(table).to(self._values)  # (updates, 5)
         self._update = torch.zeros(1, dtype=torch.int64, device=self._values.device)
 
     @torch.no_grad()

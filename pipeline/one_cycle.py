@@ -34,12 +34,14 @@ class Numbers(NamedTuple):
     """What weight decay leaves of a number."""
 
 
-def one_cycle(recipe: Recipe, updates: int) -> list[Numbers]:
-    """Those of all updates, in order."""
-    return [_numbers(recipe, update, updates) for update in range(1, updates + 1)]
+def one_cycle(recipe: Recipe, update: int, updates: int) -> Numbers:
+    """Those of an update, counted from 1, of so many.
 
-
-def _numbers(recipe: Recipe, update: int, updates: int) -> Numbers:
+    Raises:
+        ValueError: there is no such update.
+    """
+    if not 1 <= update <= updates:
+        raise ValueError(f"update is {update}, expected 1 to {updates}")
     peak, last = WARM_UP * updates, float(updates)
     if update <= peak:
         height, low = _rise((update - 1) / (peak - 1)), FIRST_RATE

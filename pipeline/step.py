@@ -15,7 +15,7 @@ from torch import Tensor
 from model.rnn import RNN
 from pipeline.adam import adam
 from pipeline.gradient import Gradient
-from pipeline.one_cycle import one_cycle
+from pipeline.one_cycle import Numbers, one_cycle
 from pipeline.ranks import ALONE, Ranks
 from pipeline.recipe import Recipe
 from pipeline.rows import row_adam
@@ -49,8 +49,7 @@ class Step:
         self._gradient = Gradient(recipe, threads, parts, ranks)
         self._rows = row_adam(rnn.U.detach(), recipe.weight_decay, recipe.epsilon)
         self._W, self._V = (adam(each.detach(), recipe.epsilon) for each in (rnn.W, rnn.V))
-        self._schedule = one_cycle(recipe, updates)
-        self._update = 0
+        self._update, self._updates = 0, updates
         # What stands in for other features comes first, and is among the rows of every step.
         self._always = int(fallback.max()) + 1
         self._active = torch.zeros(len(fallback), dtype=torch.bool)
@@ -58,8 +57,8 @@ class Step:
 
     def take(self, ids: Tensor, targets: Tensor) -> Tensor:
         """Learn from ids (B, T, K) and targets (B, C); their loss before that, in nats a name."""
-        numbers = self._schedule[self._update]
         self._update += 1
+        numbers = self._numbers
         rows = self._activate(ids)
         local = RNN.of(self._rnn.W, self._read(rows, numbers.rate), self._rnn.V)
         fallback = self._place[self._fallback[rows]]
@@ -74,7 +73,11 @@ class Step:
     def settle(self) -> None:
         """Let every row of U catch up with the updates that passed over it."""
         if self._update:
-            self._rows.settle(self._update, self._schedule[self._update - 1].rate)
+            self._rows.settle(self._update, self._numbers.rate)
+
+    @property
+    def _numbers(self) -> Numbers:
+        return one_cycle(self._recipe, self._update, self._updates)
 
     def _activate(self, ids: Tensor) -> Tensor:
         """The features (n,) that a batch may see, in order; their places are noted."""

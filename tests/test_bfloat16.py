@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from bench.rounding import to_bfloat16
 from model import compiled
 from model.artifact import Artifact, Language
 from model.classifier import Classifier
@@ -21,12 +21,6 @@ WHERE_IT_IS = pytest.mark.skipif(
 )
 
 
-def rounded(x: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The nearest numbers with 8 bits, ties to even; none is large or tiny here."""
-    mantissa, exponent = np.frexp(x.astype(float))
-    return np.asarray(np.ldexp(np.rint(np.ldexp(mantissa, 8)), exponent - 8))
-
-
 @WHERE_IT_IS
 @settings(deadline=None)
 @given(st.integers(0, 20), st.integers(1, 3), st.integers(0, 99))
@@ -38,7 +32,9 @@ def test_a_product_is_that_of_what_is_rounded(n: int, panels: int, seed: int) ->
     W[0] = np.float32(1 + 2**-8)  # between two, of which the even one is 1
     out, room = np.full((n, H), np.nan, np.float32), np.empty((n, H // 2), np.int32)
     bfloat16.multiply(h, bfloat16.packed(W), room, out)
-    np.testing.assert_allclose(out, rounded(h) @ rounded(W), rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(
+        out, to_bfloat16(h.astype(float)) @ to_bfloat16(W.astype(float)), rtol=1e-5, atol=1e-4
+    )
 
 
 @WHERE_IT_IS

@@ -14,12 +14,10 @@ def test_rate_and_momentum_move_as_torch_moves_them(updates: int) -> None:
     recipe = Recipe(learning_rate=0.01, weight_decay=0.5)
     optimiser = AdamW([torch.zeros(1)], recipe.learning_rate)
     schedule = OneCycleLR(optimiser, recipe.learning_rate, total_steps=updates)
-    table = one_cycle(recipe, updates)
-    assert len(table) == updates
-    for update, mine in enumerate(table, 1):
+    for update in range(1, updates + 1):
         (group,) = optimiser.param_groups
         rate, (beta, _) = group["lr"], group["betas"]
-        assert mine == pytest.approx(
+        assert one_cycle(recipe, update, updates) == pytest.approx(
             (
                 rate,
                 1 - beta,
@@ -31,3 +29,9 @@ def test_rate_and_momentum_move_as_torch_moves_them(updates: int) -> None:
         if update < updates:
             optimiser.step()
             schedule.step()
+
+
+@pytest.mark.parametrize("update", [0, 8])
+def test_there_is_no_other_update(update: int) -> None:
+    with pytest.raises(ValueError, match=f"update is {update}, expected 1 to 7"):
+        one_cycle(Recipe(), update, 7)

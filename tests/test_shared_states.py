@@ -123,7 +123,7 @@ def test_order_and_company_change_no_answer(
     given_alone = classifier.probabilities(names)
     for place in (0, len(among) - len(names)):
         there = shuffled[place : place + len(names)]
-        np.testing.assert_allclose(there, given_alone, atol=1e-5)
+        np.testing.assert_allclose(there, given_alone, rtol=1e-6, atol=3e-6)
 
 
 def test_a_gram_whose_shorter_ending_was_not_learned_still_counts_its_last_character() -> None:
