@@ -22,6 +22,7 @@ from bench.bulk_peers import jobs
 from bench.report import Rate, Row, Table, seconds_of
 from bench.rounding import promoted
 from model.classifier import Classifier
+from model.compiled import multiplies_bfloat16
 from pipeline.table import NameTable
 
 LOOK = 0.1  # seconds between two looks at memory
@@ -68,37 +69,51 @@ def measure(table: NameTable, plan: Plan = Plan()) -> Iterator[Table]:
         yield others(classifier, table, files["natural"], plan)
 
 
+class Case(NamedTuple):
+    """What is scored, and how."""
+
+    names: str
+    out: str
+    device: str
+
+
+def cases() -> list[Case]:
+    """Those that this machine can do."""
+    found = [Case("natural", "a folder", "cpu"), Case("natural", "one file", "cpu")]
+    devices = ["cpu", "cpu-compiled"] + ["cpu-bfloat16"] * multiplies_bfloat16()
+    return found + [Case("distinct", "a folder", device) for device in devices]
+
+
 def ours(files: Mapping[str, Path], distinct: Mapping[str, int], plan: Plan) -> Table:
-    """Rows a second by what the names are like and what comes out."""
-    cases = [("natural", "a folder"), ("natural", "one file"), ("distinct", "a folder")]
-    runs = [{case: run(files[case[0]], case[1]) for case in cases} for _ in range(plan.runs)]
+    """Rows a second by what the names are like, what comes out and how it is computed."""
+    runs = [{case: run(files[case.names], case) for case in cases()} for _ in range(plan.runs)]
     rows: list[Row] = []
-    for kind, out in cases:
-        took = [each[kind, out] for each in runs]
+    for case in cases():
+        took = [each[case] for each in runs]
         rate = Rate.of(plan.rows, [one.seconds for one in took])
-        peak = max(one.peak for one in took) / 1e6
-        figures = dict(zip(RATES, rate, strict=True))
         row: Row = {
-            "names": kind,
-            "distinct": distinct[kind],
-            "OUT": out,
-            **figures,
-            "peak MB": peak,
+            "names": case.names,
+            "distinct": distinct[case.names],
+            "OUT": case.out,
+            "--device": case.device,
+            **dict(zip(RATES, rate, strict=True)),
+            "peak MB": max(one.peak for one in took) / 1e6,
         }
         rows.append(row)
     return Table(
         f"namelang score, Parquet to Parquet, {plan.rows:,} rows of three columns",
-        {"names": "", "distinct": ",d", "OUT": ""} | RATES | {"peak MB": ",.0f"},
+        {"names": "", "distinct": ",d", "OUT": "", "--device": ""} | RATES | {"peak MB": ",.0f"},
         rows,
         "from the start of the command to its end; three languages, verdict, set beside each row",
     )
 
 
-def run(source: Path, out: str) -> Run:
+def run(source: Path, case: Case) -> Run:
     """Score a file as people do."""
-    target = source.with_name("out" if out == "a folder" else "out.parquet")
+    target = source.with_name("out" if case.out == "a folder" else "out.parquet")
     line = [sys.executable, "-m", "pipeline.cli", "score", str(source)]
-    line += [f"{target}/" if out == "a folder" else str(target), "--column", "surname"]
+    line += [f"{target}/" if case.out == "a folder" else str(target), "--column", "surname"]
+    line += ["--device", case.device]
     start, peak = time.perf_counter(), 0.0
     with subprocess.Popen(line, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:

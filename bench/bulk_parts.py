@@ -74,7 +74,7 @@ def score(part: Part, scorer: Scorer, known: Known, clock: Clock) -> None:
     answers = []
     for names in portions(fresh):
         with clock("encoding"):
-            trees = list(encoded(scorer.classifier, names))
+            trees = list(encoded(scorer.classifier, names.to_pylist()))
         with clock("matmul and tanh"):
             for tree in trees:
                 scorer.classifier.states.last(tree, sum(len(level.names) for level in tree))

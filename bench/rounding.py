@@ -1,4 +1,4 @@
-"""What bfloat16 pays, and what it costs: our product beside NumPy's, and torch's of both kinds.
+"""Our products beside NumPy's and torch's: what bfloat16 pays, and what it costs.
 
 Shapes: N names, H hidden, C languages.
 """
@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from bench.report import Rate, Row, Table, in_turns
 from bench.scoring import HIDDEN, Floats, Names, unshared
 from model.classifier import Classifier
-from model.compiled import multiplies_bfloat16
+from model.compiled import multiplies_bfloat16, processor_has
 from model.states import BLOCK
 from pipeline.cli_models import find
 
@@ -46,11 +46,11 @@ def rounding(classifier: Classifier | None, names: Names, most: int) -> Table:
     if classifier is not None:
         model = f"other top-1: of {min(most, len(names))} names by the promoted model"
     return Table(
-        f"bfloat16: GFLOP/s of ({BLOCK}, {HIDDEN}) @ ({HIDDEN}, {HIDDEN}) on one thread",
+        f"Products: GFLOP/s of ({BLOCK}, {HIDDEN}) @ ({HIDDEN}, {HIDDEN}) on one thread",
         {"product": "", "median": ".0f", "min": ".0f", "max": ".0f"}
         | {"/ NumPy": ".2f", "other top-1": ".2%"},
         rows,
-        f"{model}; W, V and h are rounded, sums are not (ours does not round V)",
+        f"{model}; in bfloat16 W, V and h are rounded, sums are not (ours does not round V)",
     )
 
 
@@ -68,13 +68,18 @@ def products() -> dict[str, Callable[[], object]]:
             (th.bfloat16() @ bW).float() for _ in range(TIMES)
         ],
     }
+    out = np.empty_like(h)
+    if processor_has("avx512f"):
+        from model.products import product
+
+        exact = product(W)
+        sides["ours, float32"] = lambda: [exact(h, out) for _ in range(TIMES)]
     if multiplies_bfloat16():
         from model import bfloat16
 
-        panels, out = bfloat16.packed(W), np.empty_like(h)
-        room = np.empty((BLOCK, HIDDEN // 2), np.int32)
+        rough = bfloat16.product(W)
         sides["ours, bfloat16, h from float32, sums float32"] = lambda: [
-            bfloat16.multiply(h, panels, room, out) for _ in range(TIMES)
+            rough(h, out) for _ in range(TIMES)
         ]
     return sides
 

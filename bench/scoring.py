@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from model.artifact import Artifact, Language
 from model.classifier import LEAST_PART, MOST_PART, Classifier
 from model.prefixes import Level, by_beginning, prefix_tree
-from model.text import normalise_all
+from model.text import normalise_all, normalise_lines
 from model.threads import parts
 from model.vocabulary import NOTHING, Vocabulary
 from pipeline.calibrate import calibrate
@@ -48,7 +48,7 @@ def calibrated(classifier: Classifier, table: NameTable) -> Classifier:
 
 def encoded(classifier: Classifier, names: Names) -> Iterator[list[Level]]:
     """The trees that a classifier makes of names, one after the other: all that is encoding."""
-    text = classifier.vocabulary.flatten(normalise_all(names))
+    text = classifier.vocabulary.flatten_lines(normalise_lines(names))
     order = by_beginning(text)
     for part in parts(len(order), LEAST_PART, MOST_PART):
         yield classifier.states.tree(text, order[part.start : part.stop])
@@ -73,7 +73,7 @@ def prefixes(classifier: Classifier, names: Names) -> int:
 
 def steps(classifier: Classifier, names: Names) -> int:
     """How many states there would be if no two names shared one: their characters."""
-    return int(classifier.vocabulary.flatten(normalise_all(names)).lengths.sum())
+    return int(classifier.vocabulary.flatten_lines(normalise_lines(names)).lengths.sum())
 
 
 def unshared(model: Artifact, names: Names, rounded: Rounding = lambda x: x) -> Floats:

@@ -29,7 +29,7 @@ from model.familiarity import Reading
 from model.limits import COVERAGE, MAX_NAME_LENGTH
 from model.prefixes import Level, Places, by_beginning
 from model.states import States
-from model.text import normalise, normalise_all
+from model.text import normalise, normalise_lines
 from model.threads import parts, side_by_side
 from model.trace import trace
 from model.verdict import JUDGEMENTS, judge
@@ -254,7 +254,7 @@ class Classifier:
         self, names: Sequence[str], visit: Callable[[Places, Sequence[Level], Floats], None]
     ) -> None:
         """Call `visit` with rows (n,) of names, their tree and their h_T (n, H), from threads."""
-        text = self.vocabulary.flatten(normalise_all(names))
+        text = self.vocabulary.flatten_lines(normalise_lines(names))
         order = by_beginning(text)
 
         def read(part: range) -> None:

@@ -4,7 +4,7 @@ Shapes: n names of a tree, H hidden.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from itertools import cycle
 
 import numpy as np
@@ -12,15 +12,18 @@ import numpy as np
 from model.installed import installed
 from model.lookup import Ids
 from model.prefixes import Level, Places, parts_of, prefix_tree
-from model.states import BLOCK, Floats, States
+from model.states import Floats, States
 from model.symbols import Integers, Symbols
 from model.vocabulary import Vocabulary
 
 Product = Callable[[Floats, Floats], object]
 """Writes the product of states (n, H) and W to (n, H)."""
 
-PANEL = 64
-"""Columns of W that are multiplied at once in bfloat16."""
+PANEL = 32
+"""Columns of W that are multiplied at once where there is AVX-512 (`model/products.py`)."""
+
+BLOCK = 256
+"""States that are computed and multiplied together, so that they stay in the cache."""
 
 FEW = 256
 """Names for which it is not worth a second to load the loops: NumPy reads so many."""
@@ -40,7 +43,6 @@ class CompiledStates(States):
         from model import loops
 
         last = np.zeros((n, self.hidden), np.float32)
-        multiply = self._product()
         widest = max((level.inner for level in tree), default=0)
         h = np.empty((min(widest, BLOCK), self.hidden), np.float32)
         # A level reads what the one above it wrote, and writes what the one below it reads.
@@ -52,15 +54,19 @@ class CompiledStates(States):
             loops.last_states(carried, *whole, names, ends, last)
             for start in range(0, inner, BLOCK):
                 block = slice(start, min(start + BLOCK, inner))
-                states = h[: block.stop - start]
+                states = h[: block.stop - block.start]
                 loops.states(carried, parents[block], self._sums, features[block], states)
-                multiply(states, below[block])
+                self._multiply(states, below[block])
             carried = below
         return last
 
-    def _product(self) -> Product:
-        """What makes h W of at most `BLOCK` states."""
-        return lambda h, out: np.matmul(h, self._W, out=out)
+    @cached_property
+    def _multiply(self) -> Product:
+        if self.hidden % PANEL or not processor_has("avx512f"):
+            return lambda h, out: np.matmul(h, self._W, out=out)
+        from model import products
+
+        return products.product(self._W)
 
 
 class Bfloat16States(CompiledStates):
@@ -76,16 +82,13 @@ class Bfloat16States(CompiledStates):
             ValueError: as `check_bfloat16`.
         """
         check_bfloat16(len(W))
-        from model import bfloat16
-
         super().__init__(W, U, vocabulary)
-        self._panels = bfloat16.packed(self._W)
 
-    def _product(self) -> Product:
+    @cached_property
+    def _multiply(self) -> Product:
         from model import bfloat16
 
-        room = np.empty((BLOCK, self.hidden // 2), np.int32)
-        return lambda h, out: bfloat16.multiply(h, self._panels, room, out)
+        return bfloat16.product(self._W)
 
 
 def compiled_tree(vocabulary: Vocabulary, text: Symbols, names: Places) -> list[Level]:
@@ -133,14 +136,19 @@ def check_bfloat16(hidden: int) -> None:
         raise ValueError(f"H is {hidden}; bfloat16 wants a multiple of {PANEL}")
 
 
-@cache
 def multiplies_bfloat16() -> bool:
     """Whether this processor can, and Numba is installed."""
+    return processor_has("avx512bf16")
+
+
+@cache
+def processor_has(feature: str) -> bool:
+    """Whether Numba is installed, and this processor has what LLVM calls so."""
     if not installed("numba"):
         return False
     from llvmlite import binding
 
-    return bool(binding.get_host_cpu_features().get("avx512bf16"))
+    return bool(binding.get_host_cpu_features().get(feature))
 
 
 def for_many() -> type[States]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 START, END = "\x02", "\x03"  # `normalise` leaves no control character in a name
 BETWEEN = "\x00"
-"""Stands before each name that has no marks, and after the last, so that no n-gram runs over."""
+"""Stands around names that have no marks, so that no n-gram runs over."""
 AROUND = START, END, BETWEEN
 
 Codes = NDArray[np.int32]
@@ -49,9 +49,15 @@ def flatten(names: Sequence[str], marks: bool) -> Symbols:
     >>> flatten(["ab", "c"], marks=False).starts.tolist()
     [1, 4]
     """
+    return flatten_lines("\n".join([*names, ""]), marks)
+
+
+def flatten_lines(lines: str, marks: bool) -> Symbols:
+    """The same of one text, in which a line break follows each name."""
     before, after = (START, END) if marks else (BETWEEN, "")
-    joined = before + (after + before).join(names) + after + BETWEEN if names else BETWEEN
+    joined = before + lines.replace("\n", after + before)
     codes = np.frombuffer(joined.encode("utf-32-le"), np.int32)
-    lengths = np.fromiter(map(len, names), np.int64, len(names))
-    strides = lengths + len(before + after)
-    return Symbols(codes, np.cumsum(strides) - strides + len(before), lengths)
+    (stops,) = (codes == ord(after or before)).nonzero()
+    ends = stops[stops > 0]
+    starts = np.append(0, ends + len(after))[:-1] + len(before)
+    return Symbols(codes, starts, ends - starts)

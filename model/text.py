@@ -19,7 +19,6 @@ _APOSTROPHES = (
 # Soft hyphen, the dashes from hyphen to horizontal bar, minus, maqaf, and wide or small ones.
 _HYPHENS = "\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u05be\u1806\ufe58\ufe63\uff0d"
 _UNIFIED = dict.fromkeys(_APOSTROPHES, "'") | dict.fromkeys(_HYPHENS, "-")
-_VARIANT = re.compile(f"[{_APOSTROPHES}{_HYPHENS}]")
 # Controls, zero-width and bidirectional marks, variation selectors, lone surrogates.
 _INVISIBLE = (
     "\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u061c\u180e\u200b-\u200f\u202a-\u202e"
@@ -44,21 +43,29 @@ def normalise(name: str) -> str:
 
 
 def normalise_all(names: Sequence[str]) -> list[str]:
-    """`normalise` of each name, in a few calls for all of them: one name a line."""
-    lines = "\n".join(names)
-    if lines.count("\n") >= len(names):  # a name has a line break of its own
-        lines = "\n".join(name.replace("\n", " ") for name in names)
+    """`normalise` of each name, in a few calls for all of them."""
+    return normalise_lines(names).split("\n")[:-1]
+
+
+def normalise_lines(names: Sequence[str]) -> str:
+    """The same as one text: each name, and a line break after it.
+
+    >>> normalise_lines(["O´Neill", ""])
+    "o'neill\\n\\n"
+    """
+    lines = "\n".join([*names, ""])
+    if lines.count("\n") > len(names):  # a name has a line break of its own
+        lines = "\n".join([*(name.replace("\n", " ") for name in names), ""])
     lines = lines.casefold() if lines.isascii() else _decompose(lines)
     lines = _ODD.sub(_tidy, lines)
     while "  " in lines:
         lines = lines.replace("  ", " ")
-    lines = lines.replace("\n ", "\n").replace(" \n", "\n").strip(" ")
-    return lines.split("\n")[: len(names)]
+    return lines.replace("\n ", "\n").replace(" \n", "\n").lstrip(" ")
 
 
 def _decompose(text: str) -> str:
-    # Unified first: NFKD would turn ´ into a space and a combining accent.
-    text = _VARIANT.sub(_tidy, text)
+    # The one apostrophe of which NFKD would make something else: a space and a combining accent.
+    text = text.replace("\u00b4", "'")
     return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from model.counting import GramCounts
 from model.digits import base_of, digits_of, numbers_at
 from model.lookup import Ids, Keys, Lookup
-from model.symbols import AROUND, START, Codes, Integers, Symbols, flatten
+from model.symbols import AROUND, START, Codes, Integers, Symbols, flatten, flatten_lines
 from model.text import script
 
 NOTHING, UNKNOWN = 0, 1
@@ -155,6 +155,10 @@ class Vocabulary:
     def flatten(self, names: Sequence[str]) -> Symbols:
         """Normalised names as symbols, with the marks that this vocabulary wants."""
         return flatten(names, self.marks)
+
+    def flatten_lines(self, lines: str) -> Symbols:
+        """The same of one text, in which a line break follows each name."""
+        return flatten_lines(lines, self.marks)
 
     def longest(self, text: Symbols, at: Integers) -> Ids:
         """(n,) the longest learned n-gram that ends at each of these places (n,) in the text.

@@ -8,6 +8,7 @@ from made_up import table_of
 
 from bench import bulk, surnames
 from bench.bulk_parts import PARTS
+from model.compiled import multiplies_bfloat16
 from pipeline.table import NameTable
 
 ROWS = 3000
@@ -34,7 +35,14 @@ def test_a_distinct_column_has_no_name_twice(table: NameTable) -> None:
 def test_every_side_is_measured(table: NameTable, home: Path) -> None:
     plan = bulk.Plan(rows=ROWS, parted=1000, runs=1)
     ours, parts, others = bulk.measure(table, plan)
-    assert [row["names"] for row in ours.rows] == ["natural", "natural", "distinct"]
+    told = [(row["names"], row["--device"]) for row in ours.rows]
+    assert told[:4] == [
+        ("natural", "cpu"),
+        ("natural", "cpu"),
+        ("distinct", "cpu"),
+        ("distinct", "cpu-compiled"),
+    ]
+    assert told[4:] == [("distinct", "cpu-bfloat16")] * multiplies_bfloat16()
     assert all(float(row["rows/s"]) > 0 and float(row["peak MB"]) > 50 for row in ours.rows)
     for row in parts.rows:
         shares = [float(row[part]) for part in PARTS]

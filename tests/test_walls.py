@@ -17,8 +17,11 @@ ROOMS = [path.relative_to(ROOT) for room in sorted(OURS) for path in (ROOT / roo
 DOORS = {
     "numba": {
         "model/bfloat16.py",
+        "model/intrinsics.py",
         "model/loops.py",
+        "model/products.py",
         "pipeline/adam_loops.py",
+        "pipeline/bulk/told_loops.py",
         "pipeline/loss_loops.py",
     },
     "torch": {
@@ -36,7 +39,7 @@ DOORS = {
         "pipeline/threads.py",
         "pipeline/train.py",
     },
-    "llvmlite": {"model/bfloat16.py", "model/compiled.py"},
+    "llvmlite": {"model/compiled.py", "model/intrinsics.py"},
     "triton": {"model/fused.py", "model/kernel.py"},
     "prefect": {
         "pipeline/drift_flow.py",

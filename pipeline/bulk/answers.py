@@ -3,20 +3,21 @@
 Shapes: N names, C languages, k languages told of each.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.answer import DECIMALS, descending
-from model.artifact import Language
+from model.answer import DECIMALS
 from model.classifier import Classifier, Judged
+from model.compiled import CompiledStates
 from model.limits import MAX_NAME_LENGTH
 from model.text import normalise_all
 from model.verdict import JUDGEMENTS, Judgement
 from pipeline.bulk.faults import Fault
 from pipeline.bulk.sets import coded
+from pipeline.bulk.told import told, told_in_loops
 
 NONE = -1
 """Stands for an id where there is none."""
@@ -72,10 +73,10 @@ class Answers(NamedTuple):
         Raises:
             ArtifactError, ValueError: as `Classifier.judge`.
         """
-        unread = dict(_unread(names))
+        unread = _unread(names)
         if not unread:
             judged = classifier.judge(names, coverage=coverage)
-            return cls._judged(judged, classifier.languages, top_k)
+            return cls._judged(judged, classifier, top_k)
         good = [i for i in range(len(names)) if i not in unread]
         read = cls.of(classifier, [names[i] for i in good], top_k, coverage)
         whole = cls.nothing(len(names), top_k)._replace(texts=read.texts)
@@ -84,34 +85,29 @@ class Answers(NamedTuple):
         return whole
 
     @classmethod
-    def _judged(cls, judged: Judged, languages: Sequence[Language], top_k: int) -> Self:
-        order = descending(judged.probabilities)
-        best = np.take_along_axis(judged.probabilities, order[:, :top_k], 1)
-        sets, texts = coded(order, judged.sets, [language.code for language in languages])
-        return cls(
-            order[:, :top_k].astype(np.int16),
-            best.astype(np.float64).round(DECIMALS).astype(np.float32),
-            judged.judgements.astype(np.int8),
-            sets,
-            texts,
-        )
+    def _judged(cls, judged: Judged, classifier: Classifier, top_k: int) -> Self:
+        tell = told_in_loops if isinstance(classifier.states, CompiledStates) else told
+        languages, best, keys = tell(judged.probabilities, judged.sets, top_k)
+        codes = [language.code for language in classifier.languages]
+        sets, texts = coded(keys, judged.probabilities, judged.sets, codes)
+        rounded = best.astype(np.float64).round(DECIMALS).astype(np.float32)
+        return cls(languages, rounded, judged.judgements.astype(np.int8), sets, texts)
 
 
-def _unread(names: Sequence[str]) -> Iterator[tuple[int, Fault]]:
+def _unread(names: Sequence[str]) -> dict[int, Fault]:
     """The texts that no model can read, by their places, and why."""
-    doubtful = []
-    for i, name in enumerate(names):
-        if not name:
-            yield i, Fault.NO_NAME
-        elif len(name) > MAX_NAME_LENGTH:
-            yield i, Fault.TOO_LONG
-        elif not name.isalpha():
-            doubtful.append(i)
-    # Together, which takes a tenth as long; to normalise all would take a tenth of what follows.
-    clean = normalise_all([names[i] for i in doubtful])
-    for i, read in zip(doubtful, clean, strict=True):
+    N = len(names)
+    lengths = np.fromiter(map(len, names), np.int64, N)
+    unread = dict.fromkeys(np.flatnonzero(lengths == 0).tolist(), Fault.NO_NAME)
+    unread |= dict.fromkeys(np.flatnonzero(lengths > MAX_NAME_LENGTH).tolist(), Fault.TOO_LONG)
+    letters = np.fromiter(map(str.isalpha, names), np.bool_, N)
+    others = [i for i in np.flatnonzero(~letters).tolist() if i not in unread]
+    # Few are left: to normalise all of them twice would take a tenth of what follows.
+    doubtful = [i for i in others if not names[i].istitle()]
+    for i, read in zip(doubtful, normalise_all([names[i] for i in doubtful]), strict=True):
         if not read:
-            yield i, Fault.NOTHING_READABLE
+            unread[i] = Fault.NOTHING_READABLE
+    return unread
 
 
 class Pile:
@@ -135,7 +131,7 @@ class Pile:
 
     @property
     def answers(self) -> Answers:
-        """All, in the order in which they came; valid until more are added."""
+        """All so far, in the order in which they came; what is added later is not among them."""
         languages, probabilities, outcomes, sets = (a[: self._size] for a in self._room.arrays)
         return Answers(languages, probabilities, outcomes, sets, list(self._texts))
 

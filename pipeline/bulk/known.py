@@ -3,10 +3,12 @@
 Shapes: N rows.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
-from itertools import repeat
+from itertools import count
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -18,32 +20,29 @@ MOST = 500_000
 
 
 class Known:
-    """Names in the order in which they came, and their answers, which may come later."""
+    """Names, and their answers, which may come later."""
 
     def __init__(self, k: int) -> None:
-        self._place: dict[str, int] = {}
-        self._entered = 0
+        self._ids: dict[str, int] = defaultdict(count().__next__)  # in the order in which they came
+        self._places = np.zeros(0, np.int32)  # of each id, among the answers
         self._pile = Pile(k)
 
     @property
     def full(self) -> bool:
         """Whether to begin anew."""
-        return self._entered >= MOST
+        return len(self._ids) >= MOST
 
-    def enter(self, names: Distinct) -> tuple[NDArray[np.int32], list[str]]:
+    def enter(self, names: Distinct) -> tuple[NDArray[np.int32], pa.LargeStringArray]:
         """The place (N,) of each row's name, and the names that are new, to be read in order."""
-        texts = names.texts.to_pylist()
-        places = np.full(len(texts) + 1, NONE, np.int32)
-        places[:-1] = np.fromiter(map(self._place.get, texts, repeat(NONE)), np.int32, len(texts))
-        (new,) = (places[:-1] == NONE).nonzero()
+        texts, before = names.texts.to_pylist(), len(self._ids)
+        ids = np.fromiter(map(self._ids.__getitem__, texts), np.int32, len(texts))
+        new = names.texts.filter(pa.array(ids >= before))
         # In order, those stand together that begin alike.
-        new = new[pc.sort_indices(names.texts.take(new)).to_numpy()]
-        fresh = [texts[i] for i in new.tolist()]
-        end = self._entered + len(fresh)
-        places[new] = range(self._entered, end)
-        self._place.update(zip(fresh, range(self._entered, end), strict=True))
-        self._entered = end
-        return places[names.rows], fresh
+        order = pc.sort_indices(new)
+        places = np.empty(len(new), np.int32)
+        places[order] = np.arange(before, len(self._ids))
+        self._places = np.append(self._places, places)
+        return np.append(self._places[ids], np.int32(NONE))[names.rows], new.take(order)
 
     def fill(self, answers: Iterable[Answers]) -> Answers:
         """All answers, now that those of the names that were entered next are there."""

@@ -8,12 +8,14 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
+
+import pyarrow as pa
 
 from model.artifact import digest
 from model.classifier import Classifier
@@ -82,7 +84,7 @@ class Model(NamedTuple):
 class Readers(Protocol):
     """Who reads names."""
 
-    def read(self, names: Sequence[str]) -> Future[Answers]:
+    def read(self, names: pa.LargeStringArray) -> Future[Answers]:
         """What the model says of these texts, once they have been read."""
 
 
@@ -107,7 +109,7 @@ class Here:
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
 
-    def read(self, names: Sequence[str]) -> Future[Answers]:
+    def read(self, names: pa.LargeStringArray) -> Future[Answers]:
         """What the model says of these texts; it is there at once."""
         future: Future[Answers] = Future()
         with alone():
@@ -119,7 +121,7 @@ class _Processes:
     def __init__(self, pool: ProcessPoolExecutor) -> None:
         self._pool = pool
 
-    def read(self, names: Sequence[str]) -> Future[Answers]:
+    def read(self, names: pa.LargeStringArray) -> Future[Answers]:
         return self._pool.submit(_read, names)
 
 
@@ -142,5 +144,5 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _read(names: Sequence[str]) -> Answers:
+def _read(names: pa.LargeStringArray) -> Answers:
     return _load().read(names).result()

@@ -1,7 +1,8 @@
 """A table of names in, the same table with what the model says of each row out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 
 from model.classifier import Classifier
@@ -44,12 +45,14 @@ class Scorer:
         rows, fresh = known.enter(Distinct.of(names))
         return self.new.of(known.fill(map(self.read, portions(fresh))), rows, missing(names))
 
-    def read(self, names: Sequence[str]) -> Answers:
+    def read(self, names: pa.LargeStringArray) -> Answers:
         """What the model says of texts that are read together."""
-        return Answers.of(self.classifier, names, self.new.top_k, self.new.options.coverage)
+        top_k, coverage = self.new.top_k, self.new.options.coverage
+        return Answers.of(self.classifier, names.to_pylist(), top_k, coverage)
 
 
-def portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
+def portions(names: pa.LargeStringArray) -> Iterator[pa.LargeStringArray]:
     """Names in portions that are read together; the same for the same names on every machine."""
     for start in range(0, len(names), TOGETHER):
-        yield names[start : start + TOGETHER]
+        # Not a slice: to send that to another process is to send the whole.
+        yield names.take(np.arange(start, min(start + TOGETHER, len(names))))
