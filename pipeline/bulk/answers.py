@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model.answer import DECIMALS
 from model.classifier import Classifier, Judged
 from model.compiled import CompiledStates
 from model.limits import MAX_NAME_LENGTH
+from model.prefixes import Places
 from model.text import normalise_all
 from model.verdict import JUDGEMENTS, Judgement
 from pipeline.bulk.faults import Fault
@@ -50,7 +53,7 @@ class Answers(NamedTuple):
         """What there is of each text."""
         return self.languages, self.probabilities, self.outcomes, self.sets
 
-    def put(self, places: list[int] | slice, others: "Answers") -> None:
+    def put(self, places: Places | slice, others: "Answers") -> None:
         """Write the arrays of others into these places."""
         for ours, theirs in zip(self.arrays, others.arrays, strict=True):
             ours[places] = theirs
@@ -67,21 +70,24 @@ class Answers(NamedTuple):
         )
 
     @classmethod
-    def of(cls, classifier: Classifier, names: Sequence[str], top_k: int, coverage: float) -> Self:
+    def of(
+        cls, classifier: Classifier, names: pa.LargeStringArray, top_k: int, coverage: float
+    ) -> Self:
         """What the model makes of these texts.
 
         Raises:
             ArtifactError, ValueError: as `Classifier.judge`.
         """
-        unread = _unread(names)
-        if not unread:
-            judged = classifier.judge(names, coverage=coverage)
-            return cls._judged(judged, classifier, top_k)
-        good = [i for i in range(len(names)) if i not in unread]
-        read = cls.of(classifier, [names[i] for i in good], top_k, coverage)
+        faults = _faults(names)
+        (good,) = (faults == NONE).nonzero()
+        judged = classifier.judge(names.take(good).to_pylist(), coverage=coverage)
+        read = cls._judged(judged, classifier, top_k)
+        if len(good) == len(names):
+            return read
         whole = cls.nothing(len(names), top_k)._replace(texts=read.texts)
         whole.put(good, read)
-        whole.outcomes[list(unread)] = [OUTCOMES.index(fault) for fault in unread.values()]
+        (bad,) = (faults != NONE).nonzero()
+        whole.outcomes[bad] = faults[bad]
         return whole
 
     @classmethod
@@ -94,20 +100,18 @@ class Answers(NamedTuple):
         return cls(languages, rounded, judged.judgements.astype(np.int8), sets, texts)
 
 
-def _unread(names: Sequence[str]) -> dict[int, Fault]:
-    """The texts that no model can read, by their places, and why."""
-    N = len(names)
-    lengths = np.fromiter(map(len, names), np.int64, N)
-    unread = dict.fromkeys(np.flatnonzero(lengths == 0).tolist(), Fault.NO_NAME)
-    unread |= dict.fromkeys(np.flatnonzero(lengths > MAX_NAME_LENGTH).tolist(), Fault.TOO_LONG)
-    letters = np.fromiter(map(str.isalpha, names), np.bool_, N)
-    others = [i for i in np.flatnonzero(~letters).tolist() if i not in unread]
-    # Few are left: to normalise all of them twice would take a tenth of what follows.
-    doubtful = [i for i in others if not names[i].istitle()]
-    for i, read in zip(doubtful, normalise_all([names[i] for i in doubtful]), strict=True):
-        if not read:
-            unread[i] = Fault.NOTHING_READABLE
-    return unread
+def _faults(names: pa.LargeStringArray) -> NDArray[np.int8]:
+    """(N,) why a text cannot be read, as a place in `OUTCOMES`; `NONE`: it can be."""
+    lengths = pc.utf8_length(names).to_numpy()
+    faults = np.full(len(names), NONE, np.int8)
+    faults[lengths == 0] = OUTCOMES.index(Fault.NO_NAME)
+    faults[lengths > MAX_NAME_LENGTH] = OUTCOMES.index(Fault.TOO_LONG)
+    # What has a letter can be read; to normalise all twice would take a tenth of what follows.
+    lettered = pc.or_(pc.utf8_is_alpha(names), pc.utf8_is_title(names))
+    (doubtful,) = ((faults == NONE) & ~lettered.to_numpy(zero_copy_only=False)).nonzero()
+    unreadable = [not read for read in normalise_all(names.take(doubtful).to_pylist())]
+    faults[doubtful[unreadable]] = OUTCOMES.index(Fault.NOTHING_READABLE)
+    return faults
 
 
 class Pile:

@@ -48,7 +48,7 @@ class Scorer:
     def read(self, names: pa.LargeStringArray) -> Answers:
         """What the model says of texts that are read together."""
         top_k, coverage = self.new.top_k, self.new.options.coverage
-        return Answers.of(self.classifier, names.to_pylist(), top_k, coverage)
+        return Answers.of(self.classifier, names, top_k, coverage)
 
 
 def portions(names: pa.LargeStringArray) -> Iterator[pa.LargeStringArray]:
