@@ -74,11 +74,13 @@ def score(
     # The processes begin while this one loads the model, too.
     with readers(load, count) if count > 1 else nullcontext() as pool:
         scorer = model.scorer(config.options, config.device, reads=pool is None)
-        job.check(scorer.new)  # a mistake is told before any work
+        new, who = scorer.new, pool or Here(scorer)
+        del scorer  # who only hands names on need not hold a model
+        job.check(new)  # a mistake is told before any work
         with _sink(config, job) as sink:
             tell = partial(on_part, expected=expected)
             tell(sink.tally)
-            run(job, scorer.new, pool or Here(scorer), sink, tell)
+            run(job, new, who, sink, tell)
             sink.complete()
             return sink.tally
 
