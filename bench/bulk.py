@@ -1,7 +1,8 @@
 """A column of names through `namelang score`, from file to file, and the same job done otherwise.
 
 Every run of ours is a process of its own, started from nothing. The memory of all its processes is
-looked at in a run that is not timed, since to look costs them a fifth of the time. Others score a part of the rows, in this process, with the model already there.
+looked at in a run that is not timed, since to look costs them a fifth of the time. Others score a
+part of the rows, in this process, with the model already there.
 """
 
 import shutil
