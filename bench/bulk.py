@@ -85,7 +85,7 @@ def ours(files: Mapping[str, Path], distinct: Mapping[str, int], plan: Plan) -> 
     peaks = {case: side(look=True) for case, side in sides.items()}
     runs = [{case: seconds_of(side) for case, side in sides.items()} for _ in range(plan.runs)]
     rows: list[Row] = []
-    for case in cases():
+    for case in sides:
         rate = Rate.of(plan.rows, [seconds[case] for seconds in runs])
         row: Row = {
             "names": case.names,

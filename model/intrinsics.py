@@ -86,23 +86,6 @@ def tile(rows: int) -> Any:
 
         def generate(context, builder, signature, arguments):
             words, panel, out = _arrays(context, builder, signature, arguments)
-
-            def at(array, row, column, what):
-                """Where a row's numbers from a column on are."""
-                stride, _ = cgutils.unpack_tuple(builder, array.strides)
-                place = builder.add(builder.mul(row, stride), builder.mul(column, INTEGER(4)))
-                start = builder.ptrtoint(array.data, INTEGER)
-                return builder.inttoptr(builder.add(start, place), what.as_pointer())
-
-            def added(total, h, w):
-                factors = [builder.bitcast(factor, kind.factors) for factor in (h, w)]
-                ordered = [*factors, total] if kind.sums_last else [total, *factors]
-                arguments_are = ir.FunctionType(SUMS, [value.type for value in ordered])
-                multiply = cgutils.get_or_insert_function(
-                    builder.module, arguments_are, kind.instruction
-                )
-                return builder.call(multiply, ordered)
-
             sums = [
                 [cgutils.alloca_once_value(builder, SUMS(None)) for _ in range(VECTORS)]
                 for _ in range(rows)
@@ -110,24 +93,43 @@ def tile(rows: int) -> Any:
             depth, _ = cgutils.unpack_tuple(builder, panel.shape)
             with cgutils.for_range(builder, depth) as loop:
                 w = [
-                    builder.load(at(panel, loop.index, INTEGER(LANES * v), vector), align=4)
+                    builder.load(_at(builder, panel, loop.index, LANES * v, vector), align=4)
                     for v in range(VECTORS)
                 ]
                 for row in range(rows):
-                    word = builder.load(at(words, INTEGER(row), loop.index, kind.word))
+                    word = builder.load(_at(builder, words, row, loop.index, kind.word))
                     lone = builder.insert_element(vector(ir.Undefined), word, SHORT(0))
                     h = builder.shuffle_vector(lone, vector(ir.Undefined), TO_ALL)
                     for place, column in zip(sums[row], w, strict=True):
-                        builder.store(added(builder.load(place), h, column), place)
+                        total = _added(builder, kind, builder.load(place), h, column)
+                        builder.store(total, place)
             for row in range(rows):
                 for v, place in enumerate(sums[row]):
-                    to = at(out, INTEGER(row), INTEGER(LANES * v), SUMS)
+                    to = _at(builder, out, row, LANES * v, SUMS)
                     builder.store(builder.load(place), to, align=4)
             return context.get_dummy_value()
 
         return types.void(words, panel, out), generate
 
     return product
+
+
+def _at(builder, array, row, column, what):
+    """Where a row's numbers of four bytes, from a column on, are."""
+    row, column = (INTEGER(i) if isinstance(i, int) else i for i in (row, column))
+    stride, _ = cgutils.unpack_tuple(builder, array.strides)
+    place = builder.add(builder.mul(row, stride), builder.mul(column, INTEGER(4)))
+    start = builder.ptrtoint(array.data, INTEGER)
+    return builder.inttoptr(builder.add(start, place), what.as_pointer())
+
+
+def _added(builder, kind, total, h, w):
+    """What is left in `total` when the products of h and w are added."""
+    factors = [builder.bitcast(factor, kind.factors) for factor in (h, w)]
+    ordered = [*factors, total] if kind.sums_last else [total, *factors]
+    arguments_are = ir.FunctionType(SUMS, [value.type for value in ordered])
+    multiply = cgutils.get_or_insert_function(builder.module, arguments_are, kind.instruction)
+    return builder.call(multiply, ordered)
 
 
 def _arrays(context, builder, signature, arguments):

@@ -39,8 +39,8 @@ BOUND = np.float32(7.9053111)
 def compiled(signature: Any) -> Callable[[Any], Any]:
     """Compile for arguments of these types, or take what was compiled before from the cache.
 
-    That goes by the age of this file: constants that it reads of others must not change their
-    values.
+    That goes by the age of the function's file: what it takes of others, constants and intrinsics,
+    must not change without it.
     """
 
     def compile_now(function: Any) -> Any:
