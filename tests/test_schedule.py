@@ -136,8 +136,21 @@ def place(folder: Path, prefect: Prefect) -> Place:
 @pytest.fixture(scope="module")
 def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """On SQLite. A model is promoted already, by a schedule that fired."""
-    folder = tmp_path_factory.mktemp("sqlite")
-    with prefect_server(folder, None) as prefect:
+    with fired(tmp_path_factory.mktemp("sqlite"), None) as here:
+        yield here
+
+
+@pytest.fixture(scope="module")
+def on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The same on PostgreSQL."""
+    with postgresql() as url, fired(tmp_path_factory.mktemp("postgresql"), url) as here:
+        yield here
+
+
+@contextmanager
+def fired(folder: Path, database: str | None) -> Iterator[Place]:
+    """A place where a schedule fired."""
+    with prefect_server(folder, database) as prefect:
         here = place(folder, prefect)
         the_schedule_fires(here)
         yield here
@@ -154,12 +167,6 @@ def the_schedule_fires(here: Place) -> None:
         end(process)
         assert process.returncode == 0
     assert "Traceback" not in (here.prefect.folder / "schedule.log").read_text()
-
-
-def test_on_postgresql_the_schedule_fires(tmp_path: Path) -> None:
-    with postgresql() as url, prefect_server(tmp_path, url) as prefect:
-        the_schedule_fires(place(tmp_path, prefect))
-        assert not list((tmp_path / "prefect").glob("*.db"))
 
 
 def test_a_models_record_has_the_fingerprint_of_what_it_was_made_of(at: Place) -> None:
@@ -252,7 +259,13 @@ def test_of_runs_that_waited_together_one_runs_a_drift_event_among_them(at: Plac
     assert ran["state_type"] == "COMPLETED"
 
 
-def test_a_worker_runs_what_prefect_yaml_deploys(at: Place) -> None:
+def test_postgresql_is_all_the_database_that_its_server_has(on_postgresql: Place) -> None:
+    assert not list((on_postgresql.prefect.folder / "prefect").glob("*.db"))
+
+
+def test_a_worker_runs_what_prefect_yaml_deploys(on_postgresql: Place) -> None:
+    """On PostgreSQL: on SQLite a poll of the worker can lock the server for half a minute."""
+    at = on_postgresql
     config = Config.read(at.settings, {"ingest": {"sources": [str(at.names)]}})
     pool = ["work-pool", "create", "--type", "process", "namelang"]
     at.prefect.command("prefect", *pool)
