@@ -27,7 +27,7 @@ from bench.in_process import inside
 from bench.report import Row, Table
 from bench.servers import INTERVAL, MANY, ONE, SLICE, THREADS, Program, Server, allowed, serving
 from bench.wrk import loading
-from model.classifier import LEAST_PART
+from model.states import States
 from model.threads import cores
 from service.settings import Settings
 
@@ -60,7 +60,7 @@ def workers(names: Names, plan: Plan) -> tuple[Table, list[Verdict]]:
 
         def ask(case: Case, seconds: float) -> Iterator[tuple[Setting, Shot]]:
             for setting in settings:
-                if case.names > LEAST_PART or setting.threads == plan.threads[0]:
+                if case.names > States.least_part or setting.threads == plan.threads[0]:
                     yield setting, shoot(servers[setting], names, case, seconds=seconds)
 
         shots, rates = in_rounds(plan, plan.loads, ask, rate)
@@ -69,7 +69,7 @@ def workers(names: Names, plan: Plan) -> tuple[Table, list[Verdict]]:
         (OURS, case): taken
         for (setting, case), taken in shots.items()
         if setting.workers == usual
-        and setting.threads == (cores() if case.names > LEAST_PART else plan.threads[0])
+        and setting.threads == (cores() if case.names > States.least_part else plan.threads[0])
     }
     where = f"all cores, {usual} workers"
     return by_worker(shots, rates), list(inside_out(ours, rates, OURS, where))
@@ -83,7 +83,7 @@ def by_worker(shots: Shots[Setting], rates: Rates) -> Table:
             taken = shots[setting, case]
             row: dict[str, str | float] = {"workers": setting.workers, **case._asdict()}
             row |= middle(taken)
-            if case.names > LEAST_PART and setting.threads:
+            if case.names > States.least_part and setting.threads:
                 row["threads"] = setting.threads
             if own := rates.get(case):
                 row["/ in process"] = median(shares(taken, own))
@@ -94,7 +94,7 @@ def by_worker(shots: Shots[Setting], rates: Rates) -> Table:
         f"HTTP by workers, {len(allowed())} cores shared by them and wrk",
         {"workers": "d", "threads": "d", **COLUMNS, "/ in process": ".2f"},
         rows,
-        f"threads: that read a list; one below {LEAST_PART + 1:,} names.\n"
+        f"threads: that read a list; one below {States.least_part + 1:,} names.\n"
         "Rows without workers: Classifier.classify in one process on all cores.",
     )
 

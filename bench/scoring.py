@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.artifact import Artifact, Language
-from model.classifier import LEAST_PART, MOST_PART, Classifier
+from model.classifier import MOST_PART, Classifier
 from model.prefixes import Level, by_beginning, prefix_tree
-from model.text import normalise_all, normalise_lines
+from model.text import normalise_all
 from model.threads import parts
 from model.vocabulary import NOTHING, Vocabulary
 from pipeline.calibrate import calibrate
@@ -48,9 +48,9 @@ def calibrated(classifier: Classifier, table: NameTable) -> Classifier:
 
 def encoded(classifier: Classifier, names: Names) -> Iterator[list[Level]]:
     """The trees that a classifier makes of names, one after the other: all that is encoding."""
-    text = classifier.vocabulary.flatten_lines(normalise_lines(names))
+    text = classifier.states.text(names)
     order = by_beginning(text)
-    for part in parts(len(order), LEAST_PART, MOST_PART):
+    for part in parts(len(order), classifier.states.least_part, MOST_PART):
         yield classifier.states.tree(text, order[part.start : part.stop])
 
 
@@ -73,7 +73,7 @@ def prefixes(classifier: Classifier, names: Names) -> int:
 
 def steps(classifier: Classifier, names: Names) -> int:
     """How many states there would be if no two names shared one: their characters."""
-    return int(classifier.vocabulary.flatten_lines(normalise_lines(names)).lengths.sum())
+    return int(classifier.states.text(names).lengths.sum())
 
 
 def unshared(model: Artifact, names: Names, rounded: Rounding = lambda x: x) -> Floats:

@@ -10,12 +10,14 @@ Shapes: n states, H hidden, a multiple of `PANEL`, P panels of so many columns o
 # mypy: disable-error-code="no-untyped-def"
 # What each argument is stands in the signature, which is what the compiler goes by.
 
+from functools import partial
+
 import numpy as np
 from numba import int32, uint32, void
 from numpy.typing import NDArray
 
-from model.compiled import PANEL, Product
-from model.loops import MATRIX, compiled
+from model.compiled import BLOCK, PANEL, Product, Step
+from model.loops import IDS, MATRIX, PLACES, compiled, states
 from model.products import over_panels
 from model.states import Floats
 
@@ -27,9 +29,18 @@ PAIRS, PAIR_CUBE = int32[:, ::1], int32[:, :, ::1]
 
 def product(W: Floats) -> Product:
     """What multiplies states with W (H, H), both rounded."""
-    rows = rounded(np.ascontiguousarray(W.T)).T.reshape(len(W) // 2, -1, PANEL)
-    panels = np.ascontiguousarray(rows.transpose(1, 0, 2))
+    panels = _panels(W)
     return lambda h, out: multiply(rounded(h), panels, out)
+
+
+def step(W: Floats, sums: Floats) -> Step:
+    """What takes a step with W (H, H) and the sums of U's columns (F, H), which stay float32."""
+    return partial(_step, sums, _panels(W))
+
+
+def _panels(W: Floats) -> Pairs:
+    rows = rounded(np.ascontiguousarray(W.T)).T.reshape(len(W) // 2, -1, PANEL)
+    return np.ascontiguousarray(rows.transpose(1, 0, 2))
 
 
 def rounded(x: Floats) -> Pairs:
@@ -52,3 +63,16 @@ def round_rows(x, pairs):
 
 
 multiply = compiled(void(PAIRS, PAIR_CUBE, MATRIX))(over_panels)
+
+
+@compiled(void(MATRIX, PAIR_CUBE, MATRIX, PLACES, IDS, MATRIX))
+def _step(sums, panels, carried, parents, features, below):
+    """h W (n, H) of nodes, from that of the nodes above them."""
+    h = np.empty((min(len(parents), BLOCK), below.shape[1]), np.float32)
+    pairs = np.empty((len(h), h.shape[1] // 2), np.int32)
+    for start in range(0, len(parents), BLOCK):
+        block = slice(start, min(start + BLOCK, len(parents)))
+        some, words = h[: block.stop - start], pairs[: block.stop - start]
+        states(carried, parents[block], sums, features[block], some)
+        round_rows(some, words)
+        multiply(words, panels, below[block])

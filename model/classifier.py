@@ -29,14 +29,14 @@ from model.familiarity import Reading
 from model.limits import COVERAGE, MAX_NAME_LENGTH
 from model.prefixes import Level, Places, by_beginning
 from model.states import States
-from model.text import normalise, normalise_lines
+from model.text import normalise
 from model.threads import parts, side_by_side
 from model.trace import trace
 from model.verdict import JUDGEMENTS, judge
 from model.vocabulary import Vocabulary
 
-LEAST_PART, MOST_PART = 1024, 8192
-"""Names of one tree, which a thread reads: enough to be worth it, few enough for the cache."""
+MOST_PART = 8192
+"""Names of one tree, which a thread reads: few enough for the cache."""
 
 PUSHES = 3
 """How many of the languages that an n-gram pushes to are told."""
@@ -254,7 +254,7 @@ class Classifier:
         self, names: Sequence[str], visit: Callable[[Places, Sequence[Level], Floats], None]
     ) -> None:
         """Call `visit` with rows (n,) of names, their tree and their h_T (n, H), from threads."""
-        text = self.vocabulary.flatten_lines(normalise_lines(names))
+        text = self.states.text(names)
         order = by_beginning(text)
 
         def read(part: range) -> None:
@@ -262,7 +262,7 @@ class Classifier:
             tree = self.states.tree(text, rows)
             visit(rows, tree, self.states.last(tree, len(rows)))
 
-        side_by_side(read, parts(len(order), LEAST_PART, MOST_PART))
+        side_by_side(read, parts(len(order), self.states.least_part, MOST_PART))
 
 
 def check_name(name: str) -> None:

@@ -12,12 +12,15 @@ import numpy as np
 from model.installed import installed
 from model.lookup import Ids
 from model.prefixes import Level, Places, parts_of, prefix_tree
+from model.spelling import Speller
 from model.states import Floats, States
 from model.symbols import Integers, Symbols
 from model.vocabulary import Vocabulary
 
 Product = Callable[[Floats, Floats], object]
 """Writes the product of states (n, H) and W to (n, H)."""
+Step = Callable[[Floats, Places, Ids, Floats], object]
+"""Writes h W (n, H) of nodes, from that of the level above and their parents and features."""
 
 PANEL = 32
 """Columns of W that are multiplied at once where there is AVX-512 (`model/products.py`)."""
@@ -32,6 +35,13 @@ FEW = 256
 class CompiledStates(States):
     """The same answers as `States`, but for the last bits of a float32."""
 
+    least_part = 384
+    """As `States` has it; here one thread multiplies."""
+
+    def text(self, names: Sequence[str]) -> Symbols:
+        """Names as the vocabulary reads them."""
+        return self._speller.flatten(names) if len(names) > FEW else super().text(names)
+
     def tree(self, text: Symbols, names: Places) -> list[Level]:
         """The tree of these of the names, which should be in order as `by_beginning` has it."""
         return compiled_tree(self._vocabulary, text, names)
@@ -44,7 +54,6 @@ class CompiledStates(States):
 
         last = np.zeros((n, self.hidden), np.float32)
         widest = max((level.inner for level in tree), default=0)
-        h = np.empty((min(widest, BLOCK), self.hidden), np.float32)
         # A level reads what the one above it wrote, and writes what the one below it reads.
         buffers = cycle(np.empty((2, widest, self.hidden), np.float32))
         carried = self._start
@@ -52,21 +61,31 @@ class CompiledStates(States):
             inner = len(features) - len(closing)
             whole = parents[inner:], self._sums, features[inner:], closing
             loops.last_states(carried, *whole, names, ends, last)
-            for start in range(0, inner, BLOCK):
-                block = slice(start, min(start + BLOCK, inner))
-                states = h[: block.stop - block.start]
-                loops.states(carried, parents[block], self._sums, features[block], states)
-                self._multiply(states, below[block])
+            self._step(carried, parents[:inner], features[:inner], below)
             carried = below
         return last
 
     @cached_property
-    def _multiply(self) -> Product:
+    def _speller(self) -> Speller:
+        return Speller(self._vocabulary.marks)
+
+    @cached_property
+    def _step(self) -> Step:
         if self.hidden % PANEL or not processor_has("avx512f"):
-            return lambda h, out: np.matmul(h, self._W, out=out)
+            return self._step_by_blas
         from model import products
 
-        return products.product(self._W)
+        return products.step(self._W, self._sums)
+
+    def _step_by_blas(self, carried: Floats, parents: Places, features: Ids, below: Floats) -> None:
+        from model import loops
+
+        h = np.empty((min(len(parents), BLOCK), self.hidden), np.float32)
+        for start in range(0, len(parents), BLOCK):
+            block = slice(start, min(start + BLOCK, len(parents)))
+            states = h[: block.stop - block.start]
+            loops.states(carried, parents[block], self._sums, features[block], states)
+            np.matmul(states, self._W, out=below[block])
 
 
 class Bfloat16States(CompiledStates):
@@ -85,10 +104,10 @@ class Bfloat16States(CompiledStates):
         super().__init__(W, U, vocabulary)
 
     @cached_property
-    def _multiply(self) -> Product:
+    def _step(self) -> Step:
         from model import bfloat16
 
-        return bfloat16.product(self._W)
+        return bfloat16.step(self._W, self._sums)
 
 
 def compiled_tree(vocabulary: Vocabulary, text: Symbols, names: Places) -> list[Level]:

@@ -11,12 +11,14 @@ row, here float32, so that D is H.
 # mypy: disable-error-code="no-untyped-def"
 # What each argument is stands in the signature, which is what the compiler goes by.
 
+from functools import partial
+
 import numpy as np
 from numba import void
 
-from model.compiled import PANEL, Product
+from model.compiled import BLOCK, PANEL, Product, Step
 from model.intrinsics import tile
-from model.loops import CUBE, MATRIX, compiled
+from model.loops import CUBE, IDS, MATRIX, PLACES, compiled, states
 from model.states import Floats
 
 ROWS = 8
@@ -27,8 +29,17 @@ of_rows, of_one = tile(ROWS), tile(1)
 
 def product(W: Floats) -> Product:
     """What multiplies states with W (H, H)."""
-    panels = np.ascontiguousarray(W.reshape(len(W), -1, PANEL).transpose(1, 0, 2))
+    panels = _panels(W)
     return lambda h, out: multiply(h, panels, out)
+
+
+def step(W: Floats, sums: Floats) -> Step:
+    """What takes a step with W (H, H) and the sums of U's columns (F, H)."""
+    return partial(_step, sums, _panels(W))
+
+
+def _panels(W: Floats) -> Floats:
+    return np.ascontiguousarray(W.reshape(len(W), -1, PANEL).transpose(1, 0, 2))
 
 
 def over_panels(words, panels, out):
@@ -46,3 +57,14 @@ def over_panels(words, panels, out):
 
 
 multiply = compiled(void(MATRIX, CUBE, MATRIX))(over_panels)
+
+
+@compiled(void(MATRIX, CUBE, MATRIX, PLACES, IDS, MATRIX))
+def _step(sums, panels, carried, parents, features, below):
+    """h W (n, H) of nodes, from that of the nodes above them."""
+    h = np.empty((min(len(parents), BLOCK), below.shape[1]), np.float32)
+    for start in range(0, len(parents), BLOCK):
+        block = slice(start, min(start + BLOCK, len(parents)))
+        some = h[: block.stop - start]
+        states(carried, parents[block], sums, features[block], some)
+        multiply(some, panels, below[block])

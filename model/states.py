@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from model.prefixes import Level, Places, prefix_tree
 from model.symbols import Symbols
+from model.text import normalise_lines
 from model.vocabulary import NOTHING, Vocabulary
 
 BLOCK = 512
@@ -20,6 +21,9 @@ Floats = NDArray[np.float32]
 
 class States:
     """W and U, laid out for speed; what they were made of is not changed."""
+
+    least_part = 1024
+    """Names that are worth a thread of their own; of fewer, BLAS shares each product."""
 
     def __init__(self, W: Floats, U: Floats, vocabulary: Vocabulary) -> None:
         """W (H, H) and U (H, F), whose columns are the vocabulary's features."""
@@ -34,6 +38,10 @@ class States:
             self._sums[grams] += self._sums[vocabulary.ending[grams]]
         self.hidden = len(self._W)
         self._vocabulary = vocabulary
+
+    def text(self, names: Sequence[str]) -> Symbols:
+        """Names as the vocabulary reads them."""
+        return self._vocabulary.flatten_lines(normalise_lines(names))
 
     def tree(self, text: Symbols, names: Places) -> list[Level]:
         """The tree of these of the names, which should be in order as `by_beginning` has it."""

@@ -54,10 +54,15 @@ def flatten(names: Sequence[str], marks: bool) -> Symbols:
 
 def flatten_lines(lines: str, marks: bool) -> Symbols:
     """The same of one text, in which a line break follows each name."""
-    before, after = (START, END) if marks else (BETWEEN, "")
-    joined = before + lines.replace("\n", after + before)
+    apart = between(marks)
+    joined = apart[-1] + lines.replace("\n", apart)
     codes = np.frombuffer(joined.encode("utf-32-le"), np.int32)
-    (stops,) = (codes == ord(after or before)).nonzero()
+    (stops,) = (codes == ord(apart[0])).nonzero()
     ends = stops[stops > 0]
-    starts = np.append(0, ends + len(after))[:-1] + len(before)
+    starts = np.append(1, ends + len(apart))[:-1]
     return Symbols(codes, starts, ends - starts)
+
+
+def between(marks: bool) -> str:
+    """What stands between two names; its last symbol stands before the first one too."""
+    return END + START if marks else BETWEEN

@@ -53,14 +53,24 @@ def normalise_lines(names: Sequence[str]) -> str:
     >>> normalise_lines(["O´Neill", ""])
     "o'neill\\n\\n"
     """
-    lines = "\n".join([*names, ""])
-    if lines.count("\n") > len(names):  # a name has a line break of its own
-        lines = "\n".join([*(name.replace("\n", " ") for name in names), ""])
-    lines = lines.casefold() if lines.isascii() else _decompose(lines)
-    lines = _ODD.sub(_tidy, lines)
+    lines = spell(lines_of(names))
     while "  " in lines:
         lines = lines.replace("  ", " ")
     return lines.replace("\n ", "\n").replace(" \n", "\n").lstrip(" ")
+
+
+def lines_of(names: Sequence[str]) -> str:
+    """Names as one text: a line break after each, and a space for one within a name."""
+    end = "\n" if len(names) else ""
+    lines = "\n".join(names) + end
+    if lines.count("\n") > len(names):
+        lines = "\n".join(name.replace("\n", " ") for name in names) + end
+    return lines
+
+
+def spell(text: str) -> str:
+    """All of `normalise` but for spaces, of which those that are too many stay."""
+    return _ODD.sub(_tidy, text.casefold() if text.isascii() else _decompose(text))
 
 
 def _decompose(text: str) -> str:

@@ -47,7 +47,8 @@ def _small_parts() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threads, "cores", lambda: 3)
         for module, constant, value in (
-            (fast, "LEAST_PART", 4),
+            (states.States, "least_part", 4),
+            (loops.CompiledStates, "least_part", 4),
             (fast, "MOST_PART", 5),
             (states, "BLOCK", 2),
             (loops, "BLOCK", 2),
