@@ -12,6 +12,7 @@ from rich.text import Text
 
 from model.limits import COVERAGE
 from pipeline.cli_models import Json
+from pipeline.process import settle_arrow
 from pipeline.terminal import print_json, print_pairs
 
 if TYPE_CHECKING:  # pyarrow takes a while to load
@@ -59,6 +60,8 @@ def score(
 
     OUT appears when all is done. Until then OUT.parts holds what is done, and --resume goes on.
     """
+    if engine == "local":
+        settle_arrow()
     from pipeline.bulk.columns import ScoreOptions
     from pipeline.bulk.parts import Format
     from pipeline.bulk.readers import Model

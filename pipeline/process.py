@@ -1,8 +1,9 @@
-"""How a process that trains uses the machine. To be said before torch is loaded."""
+"""How a process uses the machine. To be said before what it is about is loaded: torch, or Arrow."""
 
 import ctypes
 import os
 import sys
+from importlib.abc import MetaPathFinder
 
 _KEPT = 2**30  # bytes
 _STEP = 2**26
@@ -22,3 +23,27 @@ def settle() -> None:
         if mallopt is not None:
             for option, value in _MALLOPT.items():
                 mallopt(option, value)
+
+
+def settle_arrow() -> None:
+    """Have Arrow take its memory from the C library, and do without pandas.
+
+    Its own allocator keeps more of what was freed, some 70 MB for parts of 260,000 rows, and
+    natural columns were scored a tenth slower. Pandas, if it is installed, is loaded with the first
+    value that Arrow is given: a third of a second and 54 MB in each process.
+    """
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    sys.meta_path.insert(0, _WithoutPandas())
+    try:
+        import pyarrow
+
+        pyarrow.scalar(None)  # it looks for pandas once
+    finally:
+        del sys.meta_path[0]
+
+
+class _WithoutPandas(MetaPathFinder):
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        """Find nothing, but end the search for pandas."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is not wanted here", name=fullname)

@@ -101,8 +101,21 @@ def test_no_file_looks_through_a_wall(path: Path) -> None:
     ],
 )
 def test_what_a_module_loads_in_the_end(module: str, never: set[str]) -> None:
-    script = f"import sys, {module}; print(*(m for m in sys.modules if '.' not in m))"
+    assert not never & loaded(f"import {module}")
+
+
+def test_arrow_loads_no_pandas_for_its_own_sake() -> None:
+    script = "import pyarrow; pyarrow.array(['a'])"
+    settled = f"from pipeline.process import settle_arrow; settle_arrow(); {script}"
+    assert "pandas" in loaded(script)
+    assert "pandas" not in loaded(settled)
+    assert "pandas" in loaded(f"{settled}; import pandas; pandas.Series(['a'])")
+
+
+def loaded(script: str) -> set[str]:
+    """The packages that a new process has, once it ran this."""
+    script += "; import sys; print(*(m for m in sys.modules if '.' not in m))"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert not never & set(done.stdout.split())
+    return set(done.stdout.split())

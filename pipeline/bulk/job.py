@@ -16,7 +16,7 @@ from pipeline.bulk.scorer import TOGETHER
 STANDARD = Path("-")
 """Standard input or output."""
 
-ROWS = 2**17
+ROWS = 2**18
 """Rows of a part, unless they are wide."""
 
 SAMPLE = 2**20

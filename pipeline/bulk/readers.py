@@ -26,7 +26,7 @@ from model.threads import alone
 from pipeline.bulk.answers import Answers
 from pipeline.bulk.columns import ScoreOptions
 from pipeline.bulk.scorer import Scorer
-from pipeline.process import settle
+from pipeline.process import settle, settle_arrow
 
 STATES: dict[str, type[States]] = {
     "cpu": States,
@@ -133,6 +133,7 @@ def _begin(load: Callable[[], Scorer]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     settle()
+    settle_arrow()
     _load = cache(lambda: Here(load()))
 
 
