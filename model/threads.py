@@ -44,8 +44,11 @@ def parts(items: int, least: int, most: int) -> list[range]:
 
     >>> parts(10, 4, 4)
     [range(0, 4), range(4, 8), range(8, 10)]
+    >>> parts(7, 4, 10)
+    [range(0, 7)]
     """
-    size = min(max(-(-items // cores()), least), most)
+    count = max(-(-items // most), min(items // least, cores()), 1)
+    size = max(-(-items // count), 1)
     return [range(start, min(start + size, items)) for start in range(0, items, size)]
 
 

@@ -30,11 +30,12 @@ def most_probable(probabilities, languages, best):
     k = languages.shape[1]
     places = np.empty(k + 1, np.int64)
     for name in range(len(probabilities)):
-        p, n = probabilities[name], 0
+        p, n, least = probabilities[name], 0, float32(-1)
         for c in range(len(p)):
-            if n < k or p[c] > p[places[n - 1]]:
+            if p[c] > least:
                 enter(p, places, n, c)
                 n = min(n + 1, k)
+                least = p[places[k - 1]] if n == k else float32(-1)
         for j in range(k):
             languages[name, j], best[name, j] = places[j], p[places[j]]
 
