@@ -47,8 +47,8 @@ def parts(items: int, least: int, most: int) -> list[range]:
     >>> parts(7, 4, 10)
     [range(0, 7)]
     """
-    count = max(-(-items // most), min(items // least, cores()), 1)
-    size = max(-(-items // count), 1)
+    count = min(max(items // least, 1), cores())
+    size = max(min(-(-items // count), most), 1)
     return [range(start, min(start + size, items)) for start in range(0, items, size)]
 
 
