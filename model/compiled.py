@@ -12,7 +12,7 @@ import numpy as np
 from model.installed import installed
 from model.lookup import Ids
 from model.prefixes import Level, Places, parts_of, prefix_tree
-from model.spelling import Speller
+from model.speller import Speller
 from model.states import Floats, States
 from model.symbols import Integers, Symbols
 from model.vocabulary import Vocabulary

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model.text import lines_of
+
 START, END = "\x02", "\x03"  # `normalise` leaves no control character in a name
 BETWEEN = "\x00"
 """Stands around names that have no marks, so that no n-gram runs over."""
@@ -49,7 +51,7 @@ def flatten(names: Sequence[str], marks: bool) -> Symbols:
     >>> flatten(["ab", "c"], marks=False).starts.tolist()
     [1, 4]
     """
-    return flatten_lines("\n".join([*names, ""]), marks)
+    return flatten_lines(lines_of(names), marks)
 
 
 def flatten_lines(lines: str, marks: bool) -> Symbols:

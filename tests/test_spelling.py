@@ -1,60 +1,88 @@
-"""Names normalised and flattened in compiled loops, against the way without them."""
-
-import unicodedata
-from collections.abc import Sequence
+"""The spelling models against the obvious computation, and for what they must know."""
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
-from model.spelling import TABLED, Speller
-from model.symbols import flatten_lines
-from model.text import normalise_lines
+from model.symbols import END, START
+from model.vocabulary import Vocabulary
+from pipeline.batches import Examples
+from pipeline.spelling import ORDER, Floats, SpellingModels
 
-CHARACTERS = [chr(code) for code in range(TABLED + 1024)]
-MARKS = [character for character in CHARACTERS if unicodedata.combining(character)]
-CHANGED = [c for c in CHARACTERS if c != unicodedata.normalize("NFKD", c) or c != c.casefold()]
-NAMES = st.lists(
-    st.text(
-        st.sampled_from([*"ab '-´\n\t\u00ad\u0345\u200b"])
-        | st.sampled_from(MARKS)
-        | st.sampled_from(CHANGED)
-        | st.characters(exclude_categories=()),
-        max_size=8,
-    ),
-    max_size=4,
-)
+NAMES = ["kowalski", "nowak", "zielinski", "papadopoulos", "georgiou", "nikolaidis"]
+TARGETS = np.repeat(np.eye(2, dtype=np.float32), 3, axis=0)
+SHARED = Examples([*NAMES, "makris"], np.vstack([TARGETS, [[0.25, 0.75]]]).astype(np.float32))
 
 
-def check(speller: Speller, names: Sequence[str], marks: bool = True) -> None:
-    for ours, true in zip(
-        speller.flatten(names), flatten_lines(normalise_lines(names), marks), strict=True
-    ):
-        np.testing.assert_array_equal(ours, true)
+@pytest.fixture(scope="module")
+def models() -> SpellingModels:
+    return SpellingModels.fit(SHARED)
 
 
-@pytest.mark.parametrize("around", ["", "a", "\u0301", " "])
-def test_every_character(around: str) -> None:
-    speller = Speller(marks=True)
-    for start in range(
-        0, len(CHARACTERS), 256
-    ):  # few, since one that is odd takes all to the other way
-        check(speller, [around + c + around for c in CHARACTERS[start : start + 256]])
+def p(models: SpellingModels, context: str, symbol: str) -> Floats:
+    """(C,) of a symbol after others, by the definition of interpolation."""
+    place = {feature: i for i, feature in enumerate(models.vocabulary.features)}
+    if (gram := context + symbol) in place:
+        return np.asarray(np.exp(models.log_p[place[gram]]))
+    backoff = models.log_backoff[place[context]] if context in place else np.float32(0)
+    return np.asarray(np.exp(backoff) * p(models, context[1:], symbol))
 
 
-@settings(deadline=None, max_examples=300)
-@given(NAMES, st.booleans())
-@example([], False)
-@example(["", " ", "\n"], True)
-@example(["a\u0301\u0323b"], True)  # to be sorted
-@example(["a\u0301\u200b\u0323b"], True)  # parted by what is left out
-@example(["\u1f80\u0301"], True)  # a mark that becomes a letter, behind where it stood
-def test_any_names(names: list[str], marks: bool) -> None:
-    check(Speller(marks), names, marks)
+def test_what_can_follow_a_context_adds_up_to_one(models: SpellingModels) -> None:
+    """Over the whole alphabet, after contexts of each length, seen by a language or not."""
+    features = models.vocabulary.features
+    alphabet = [f for f in features if len(f) == 1 and f != START]
+    for context in ("", START, "k", "ski", "owa", "pou", "zzz"):
+        total = sum(p(models, context, symbol) for symbol in alphabet)
+        np.testing.assert_allclose(total, 1, atol=1e-5)
 
 
-def test_what_is_learned_stays_true() -> None:
-    speller = Speller(marks=True)
-    for names in (["Ab"], ["Żuk", "b"], ["A", "ź"], ["\U0001d400"], ["Ab", "Żuk"]):
-        check(speller, names)
+@pytest.mark.parametrize("name", ["nowak", "kowinski", "a"])
+def test_a_name_is_as_likely_as_its_symbols_one_after_the_other(
+    models: SpellingModels, name: str
+) -> None:
+    symbols = START + name + END
+    expected = models.log_prior + sum(
+        np.log(p(models, symbols[max(0, i + 1 - ORDER) : i], symbols[i]))
+        for i in range(1, len(symbols))
+    )
+    np.testing.assert_allclose(models.logits([name])[0], expected, rtol=1e-4)
+
+
+def test_another_vocabulary_gets_what_it_shares(models: SpellingModels) -> None:
+    other = Vocabulary.fit(["nowak", "xu"], order=5, min_count=1)
+    columns = dict(zip(other.features, models.columns_for(other), strict=True))
+    own = dict(zip(models.vocabulary.features, models.columns, strict=True))
+    np.testing.assert_array_equal(columns["owa"], own["owa"])
+    assert not columns["nowak"].any(), "longer than any of theirs"
+    assert not columns["xu"].any(), "in none of their names"
+
+
+def test_a_batch_is_each_name_alone(models: SpellingModels) -> None:
+    names = ["kowal", "a", "dopoulos-ski", "иванов"]
+    alone = np.concatenate([models.logits([name]) for name in names])
+    np.testing.assert_allclose(models.logits(names), alone, rtol=1e-5)
+    assert models.logits([]).shape == (0, 2)
+
+
+def test_unseen_names_go_to_the_language_that_spells_so(models: SpellingModels) -> None:
+    logits = models.logits(["kowinski", "papageorgiou"])
+    assert logits.argmax(axis=1).tolist() == [0, 1]
+
+
+def test_what_no_training_name_has_tells_nothing(models: SpellingModels) -> None:
+    known = models.logits(["nowak"])
+    strange = models.logits(["漢", "漢漢"])
+    assert np.isfinite(strange).all()
+    assert np.ptp(strange[1]) < np.ptp(known[0])
+
+
+def test_a_shared_name_counts_by_its_shares() -> None:
+    assert SpellingModels.fit(SHARED).vocabulary.order == ORDER
+    even, uneven = (
+        SpellingModels.fit(Examples(SHARED.names, np.vstack([TARGETS, [shares]])))
+        for shares in (
+            np.array([0.5, 0.5], np.float32),
+            np.array([0.01, 0.99], np.float32),
+        )
+    )
+    assert np.diff(uneven.logits(["makris"])) > np.diff(even.logits(["makris"]))

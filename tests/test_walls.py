@@ -20,7 +20,7 @@ DOORS = {
         "model/intrinsics.py",
         "model/loops.py",
         "model/products.py",
-        "model/spelling_loops.py",
+        "model/speller_loops.py",
         "pipeline/adam_loops.py",
         "pipeline/bulk/told_loops.py",
         "pipeline/loss_loops.py",

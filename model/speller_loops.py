@@ -1,4 +1,4 @@
-"""Names normalised and flattened, in a loop that Numba compiles; `spelling.py` says of what.
+"""Names normalised and flattened, in a loop that Numba compiles; `speller.py` says of what.
 
 Shapes: R characters read, N names, S symbols of all spellings, Q symbols written.
 """
@@ -9,7 +9,7 @@ Shapes: R characters read, N names, S symbols of all spellings, Q symbols writte
 from numba import int64
 
 from model.loops import CODES, IDS, PLACES, compiled
-from model.spelling import CLASS_FROM, ODD, TABLED
+from model.speller import CLASS_FROM, ODD, TABLED
 
 BREAK, SPACE = ord("\n"), ord(" ")
 CODE = (1 << CLASS_FROM) - 1

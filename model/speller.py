@@ -58,18 +58,18 @@ class Speller:
 
     def flatten(self, names: Sequence[str]) -> Symbols:
         """The same as `flatten_lines` of `normalise_lines`."""
-        from model import spelling_loops
+        from model import speller_loops
 
         lines = lines_of(names)
         read = np.frombuffer(lines.encode("utf-32-le", "surrogatepass"), np.int32)
-        while (room := spelling_loops.room(read, *(known := self._known))) == UNSEEN:
+        while (room := speller_loops.room(read, *(known := self._known))) == UNSEEN:
             self._known = known.and_of(set(lines))
         if room == ODD:
             return flatten_lines(normalise_lines(names), self._marks)
         apart = np.array([*map(ord, between(self._marks))], np.int32)
         codes = np.empty(room + len(apart) * (len(names) + 1), np.int32)
         starts, lengths = np.empty((2, len(names)), np.int64)
-        written = spelling_loops.write(read, *known, apart, codes, starts, lengths)
+        written = speller_loops.write(read, *known, apart, codes, starts, lengths)
         return Symbols(codes[:written], starts, lengths)
 
 
