@@ -65,15 +65,15 @@ def models(
     known, held_out = examples(training, codes), rows(validation, codes)
     words = recipe.vocabulary_of(known.names)
     teaching = recipe.teaching_of(len(known.names))
-    networks = teachers(teaching.teachers, known, held_out, words, recipe, device="cpu")
-    committee = convene(networks, known, held_out)
+    taught_by = teachers(teaching, known, held_out, words, recipe, device="cpu")
+    committee = convene(taught_by, known, held_out)
 
     def spelling(names: Sequence[str]) -> Floats:
         logits = committee.spelling.logits(names)
         return np.asarray(softmax(logits / committee.spelling_temperature, axis=1))
 
-    yield "one teacher", networks[0].probabilities
-    yield "the teachers", lambda names: np.mean([n.probabilities(names) for n in networks], axis=0)
+    yield "one teacher", taught_by[0].probabilities
+    yield "the teachers", lambda names: np.mean([n.probabilities(names) for n in taught_by], axis=0)
     yield "the spelling models", spelling
     yield "the committee", committee.believe
     learn = partial(train, validation=held_out, vocabulary=words, device="cpu")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from model.classifier import Classifier
+from model.text import normalise_all
 from model.vocabulary import Vocabulary
 from pipeline.batches import Examples
 from pipeline.pseudo_names import invent
@@ -25,17 +26,17 @@ rest. So a language that one side excludes is hardly believed …"""
 LEAST_BELIEF = 1e-3
 """… but not wholly excluded: of each side's belief this is shared by all languages."""
 
-RELIEF = 0.2
-"""How far the committee's belief is freed of the languages' shares, from 0 to 1 (Menon et al.,
-Long-tail learning via logit adjustment, 2021): small languages are answered more often."""
-
 LABEL_SHARE = 0.25
 """The labels' part of what the pupil is taught of a training name; the committee has the rest."""
 
 READINGS = 2
 """How often a pass of the pupil reads each training name."""
 
-PSEUDO_NAMES, PSEUDO_PER_NAME = 80_000, 20
+SOFTNESS = 2.0
+"""The temperature of the lesson, at which what is believed of unlikely languages counts for more.
+The pupil's own temperature, which is fitted afterwards, takes it back."""
+
+PSEUDO_NAMES, PSEUDO_PER_NAME = 240_000, 20
 """Tries at a name that nobody bears, of which the pupil learns what the committee believes. More
 where there are more training names than these; at most so many for each training name."""
 
@@ -45,22 +46,32 @@ AT_ONCE = 2**18
 Floats = NDArray[np.float32]
 
 
+class Teacher(NamedTuple):
+    """A network of the committee."""
+
+    network: Classifier
+    backwards: bool = False
+    """Whether it reads names from their end."""
+
+    def probabilities(self, names: Sequence[str]) -> Floats:
+        """(N, C) its probabilities of normalised names."""
+        return self.network.probabilities(backwards(names) if self.backwards else names)
+
+
 class Committee(NamedTuple):
     """Several models that answer with one voice."""
 
-    networks: Sequence[Classifier]
+    teachers: Sequence[Teacher]
     spelling: SpellingModels
     spelling_temperature: float
     temperature: float = 1.0
-    relief: float = 0.0
 
     def believe(self, names: Sequence[str]) -> Floats:
         """(N, C) the committee's probabilities of normalised names."""
         spelled = softmax(self.spelling.logits(names) / self.spelling_temperature, axis=1)
-        network = np.mean([each.probabilities(names) for each in self.networks], axis=0)
+        network = np.mean([each.probabilities(names) for each in self.teachers], axis=0)
         mixed = (1 - SPELLING_SHARE) * _log(network) + SPELLING_SHARE * _log(spelled)
-        logits = mixed / self.temperature - self.relief * self.spelling.log_prior
-        return np.asarray(softmax(logits, axis=1), np.float32)
+        return np.asarray(softmax(mixed / self.temperature, axis=1), np.float32)
 
     @property
     def weight(self) -> float:
@@ -73,17 +84,26 @@ def _log(p: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(np.log((1 - LEAST_BELIEF) * p + LEAST_BELIEF / p.shape[1]), np.float64)
 
 
-def convene(networks: Sequence[Classifier], training: Examples, validation: Examples) -> Committee:
-    """The committee of these networks; its temperatures are fitted on validation names."""
+def backwards(names: Sequence[str]) -> list[str]:
+    """Normalised names from their last symbol to their first, normalised too.
+
+    >>> backwards(["kowalski"])
+    ['ikslawok']
+    """
+    return normalise_all([name[::-1] for name in names])
+
+
+def convene(teachers: Sequence[Teacher], training: Examples, validation: Examples) -> Committee:
+    """The committee of these teachers; its temperatures are fitted on validation names."""
     spelling = SpellingModels.fit(training)
     alone = fit_temperature(spelling.logits(validation.names), validation.targets)
-    committee = Committee(networks, spelling, alone)
+    committee = Committee(teachers, spelling, alone)
     together = fit_temperature(np.log(committee.believe(validation.names)), validation.targets)
-    return committee._replace(temperature=together, relief=RELIEF)
+    return committee._replace(temperature=together)
 
 
 def linear_part(committee: Committee, training: Examples, vocabulary: Vocabulary) -> Floats:
-    """(F, C) what a name's features add to the committee's logits by way of its spelling models.
+    """(F, C) what a name's features add to the lesson's logits by way of the spelling models.
 
     The logits are against all languages together, so that the likely languages' are small, and a
     unit that adds them up has room for them. Shares of the languages are left to be learned.
@@ -92,7 +112,7 @@ def linear_part(committee: Committee, training: Examples, vocabulary: Vocabulary
     everyone = training.targets.sum(axis=1, keepdims=True)
     together = SpellingModels.fit(Examples(training.names, everyone))
     odds = spelling.columns_for(vocabulary) - together.columns_for(vocabulary)
-    return np.asarray(committee.weight * odds, np.float32)
+    return np.asarray(committee.weight / SOFTNESS * odds, np.float32)
 
 
 def lesson(
@@ -114,10 +134,20 @@ def lesson(
         known = LABEL_SHARE * training.targets[rows]
         known += (1 - LABEL_SHARE) * committee.believe(training.names[rows])
         for reading in range(READINGS):
-            targets[reading * N :][rows] = known
+            targets[reading * N :][rows] = softened(known)
     for rows in slices(len(invented)):
-        targets[READINGS * N :][rows] = committee.believe(invented[rows])
+        targets[READINGS * N :][rows] = softened(committee.believe(invented[rows]))
     return Examples(list(training.names) * READINGS + invented, targets)
+
+
+def softened(probabilities: Floats) -> Floats:
+    """Probabilities (N, C) at the temperature of the lesson.
+
+    >>> softened(np.array([[0.8, 0.2]], np.float32)).round(3).tolist()
+    [[0.6669999957084656, 0.3330000042915344]]
+    """
+    soft = probabilities ** (1 / SOFTNESS)
+    return np.asarray(soft / soft.sum(axis=1, keepdims=True), np.float32)
 
 
 def slices(names: int) -> Iterator[slice]:

@@ -2,8 +2,9 @@
 
 The committee is a few networks trained on the labels from different seeds, and the languages'
 spelling models. Together they are more accurate and better calibrated than any of them; the pupil
-learns what they believe of the training names and of many names that nobody bears. What the
-spelling models say is a sum over a name's features, so some units of the pupil start as that sum.
+learns what they believe of the training names and of many names that nobody bears, softened, as
+Hinton et al. do. What the spelling models say is a sum over a name's features, so some units of the
+pupil start as that sum.
 
 Hinton, Vinyals and Dean, Distilling the knowledge in a neural network, 2015.
 """
@@ -16,9 +17,9 @@ from model.artifact import Artifact, Language
 from model.classifier import Classifier
 from model.vocabulary import Vocabulary
 from pipeline.batches import Examples
-from pipeline.committee import Committee, convene, lesson, linear_part
+from pipeline.committee import Committee, Teacher, backwards, convene, lesson, linear_part
 from pipeline.ranks import ALONE, Ranks
-from pipeline.recipe import Recipe
+from pipeline.recipe import Recipe, Teaching
 from pipeline.threads import side_by_side
 from pipeline.train import Epoch, Trained, choose_device, train
 
@@ -53,8 +54,8 @@ def distil(
     if recipe.teachers == 0:
         return learn(training, recipe=recipe)
     teaching = recipe.teaching_of(len(training.names))
-    networks = teachers(
-        teaching.teachers,
+    taught_by = teachers(
+        teaching,
         training,
         validation,
         vocabulary,
@@ -64,7 +65,7 @@ def distil(
         scratch=scratch,
         ranks=ranks,
     )
-    committee = convene(networks, training, validation)
+    committee = convene(taught_by, training, validation)
     trained = teach(committee, training, vocabulary, recipe, teaching.passes, learn, scratch)
     return trained._replace(teaching=teaching)
 
@@ -88,7 +89,7 @@ def teach(
 
 
 def teachers(
-    count: int,
+    teaching: Teaching,
     training: Examples,
     validation: Examples,
     vocabulary: Vocabulary,
@@ -98,7 +99,7 @@ def teachers(
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     scratch: Path | None = None,
     ranks: Ranks = ALONE,
-) -> list[Classifier]:
+) -> list[Teacher]:
     """The networks of the committee, trained side by side on the labels from different seeds.
 
     One after the other where one network takes all there is: a GPU, or several ranks.
@@ -106,12 +107,25 @@ def teachers(
     Raises:
         ValueError: as `train`.
     """
+    forwards = training, validation, vocabulary
+    ways = [forwards]
+    if teaching.both_ways and teaching.teachers > 1:
+        names = backwards(training.names)
+        ways.append(
+            (
+                training._replace(names=names),
+                validation._replace(names=backwards(validation.names)),
+                recipe.vocabulary_of(names),
+            )
+        )
 
-    def teacher(number: int) -> Classifier:
+    def teacher(number: int) -> Teacher:
+        way = number % len(ways)
+        learned, held_out, words = ways[way]
         trained = train(
-            training,
-            validation,
-            vocabulary,
+            learned,
+            held_out,
+            words,
             recipe.of_teacher(number),
             device=device,
             network=f"teacher {number + 1}",
@@ -119,9 +133,9 @@ def teachers(
             scratch=scratch,
             ranks=ranks,
         )
-        return as_classifier(trained, vocabulary)
+        return Teacher(as_classifier(trained, words), backwards=way == 1)
 
-    numbers = range(count)
+    numbers = range(teaching.teachers)
     if choose_device(device) == "cuda" or ranks.count > 1:
         return list(map(teacher, numbers))
     return side_by_side(teacher, numbers)

@@ -17,13 +17,16 @@ class Teaching(NamedTuple):
     """Networks in the committee."""
     passes: int
     """Of the pupil over what the committee believes."""
+    both_ways: bool
+    """Whether every other teacher reads names from their end."""
 
 
-USUAL = Teaching(teachers=2, passes=4)
+USUAL = Teaching(teachers=2, passes=4, both_ways=True)
 """Unless the recipe says otherwise; and …"""
-FEW_NAMES, OF_FEW = 20_000, Teaching(teachers=8, passes=6)
+FEW_NAMES, OF_FEW = 20_000, Teaching(teachers=8, passes=6, both_ways=False)
 """… of so many training names at most. These leave more to chance, so that the mean of more
-networks helps more, and are sooner read."""
+networks helps more, and are sooner read; what teachers know that read from the end, a pupil that
+does not cannot learn from so few."""
 
 COUNTS = (
     "hidden",
@@ -110,7 +113,8 @@ class Recipe:
         """How so many training names are taught; never more passes than epochs were asked for."""
         usual = OF_FEW if names <= FEW_NAMES else USUAL
         teachers = usual.teachers if self.teachers is None else self.teachers
-        return Teaching(teachers, min(usual.passes, self.epochs or usual.passes))
+        passes = min(usual.passes, self.epochs or usual.passes)
+        return usual._replace(teachers=teachers, passes=passes)
 
     def of_teacher(self, number: int) -> Self:
         """How one of the teachers is trained, from 0 on."""

@@ -19,7 +19,6 @@ from pipeline import clean as cleaning
 from pipeline import split as splitting
 from pipeline.batches import examples, rows
 from pipeline.calibrate import calibrate
-from pipeline.committee import RELIEF
 from pipeline.config import SplitConfig
 from pipeline.distil import distil
 from pipeline.languages import resolve
@@ -126,7 +125,6 @@ def train(
             **dataclasses.asdict(recipe),
             **(trained.teaching._asdict() if trained.teaching else {}),
             "device": device,
-            "relief": RELIEF if trained.teaching else 0.0,
         }
         | ({"processes": ranks.count} if ranks.count > 1 else {}),
         libraries={"python": platform.python_version()}

@@ -7,10 +7,20 @@ import pytest
 import torch
 from test_train import HELD_OUT, TRAINING
 
+from model.text import normalise
 from model.vocabulary import NOTHING, Vocabulary
-from pipeline.batches import Examples
-from pipeline.committee import LABEL_SHARE, READINGS, RELIEF, convene, lesson, linear_part
-from pipeline.distil import as_classifier, distil
+from pipeline.committee import (
+    LABEL_SHARE,
+    READINGS,
+    SOFTNESS,
+    Teacher,
+    backwards,
+    convene,
+    lesson,
+    linear_part,
+    softened,
+)
+from pipeline.distil import as_classifier, distil, teachers
 from pipeline.recipe import FEW_NAMES, OF_FEW, USUAL, Recipe, Teaching
 from pipeline.train import Epoch, Trained, train
 
@@ -51,62 +61,91 @@ def test_the_number_of_threads_is_as_before() -> None:
     assert torch.get_num_threads() == before
 
 
+def teacher(number: int = 0) -> Teacher:
+    trained = train(TRAINING, HELD_OUT, WORDS, RECIPE.of_teacher(number), device="cpu")
+    return Teacher(as_classifier(trained, WORDS))
+
+
 def test_a_committee_is_one_voice_of_several() -> None:
-    networks = [
-        as_classifier(train(TRAINING, HELD_OUT, WORDS, RECIPE.of_teacher(n), device="cpu"), WORDS)
-        for n in range(2)
-    ]
-    committee = convene(networks, TRAINING, HELD_OUT)
+    committee = convene([teacher(0), teacher(1)], TRAINING, HELD_OUT)
     belief = committee.believe(HELD_OUT.names)
     assert belief.dtype == np.float32
     np.testing.assert_allclose(belief.sum(axis=1), 1, rtol=1e-5)
     assert (belief.argmax(axis=1) == HELD_OUT.targets.argmax(axis=1)).all()
+
+
+def test_the_lesson_is_label_and_belief_softened() -> None:
+    committee = convene([teacher()], TRAINING, HELD_OUT)
     taught = lesson(TRAINING, committee, seed=0)
     N = len(TRAINING.names)
+    invented = taught.names[READINGS * N :]
     assert list(taught.names[: READINGS * N]) == [*TRAINING.names] * READINGS
-    assert not set(taught.names[READINGS * N :]) & set(TRAINING.names)
+    assert not set(invented) & set(TRAINING.names)
     # Label and belief on training names; on the others the belief alone.
     believed = committee.believe(TRAINING.names)
     expected = LABEL_SHARE * TRAINING.targets + (1 - LABEL_SHARE) * believed
-    np.testing.assert_allclose(taught.targets[:N], expected, rtol=1e-5)
-    np.testing.assert_allclose(
-        taught.targets[READINGS * N :], committee.believe(taught.names[READINGS * N :]), rtol=1e-4
-    )
+    np.testing.assert_allclose(taught.targets[:N], softened(expected), rtol=1e-4)
+    belief = committee.believe(invented)
+    np.testing.assert_allclose(taught.targets[READINGS * N :], softened(belief), rtol=1e-4)
+    for targets, odds in ((taught.targets[:N], expected), (taught.targets[READINGS * N :], belief)):
+        np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-5)
+        np.testing.assert_allclose(
+            targets[:, 0] / targets[:, 1], (odds[:, 0] / odds[:, 1]) ** (1 / SOFTNESS), rtol=1e-3
+        )
 
 
-def test_the_pupil_starts_with_what_is_linear_of_the_belief() -> None:
+def test_the_pupil_starts_with_what_is_linear_of_the_lesson() -> None:
     """All that the spelling models say of a name but the languages' shares."""
-    network = as_classifier(train(TRAINING, HELD_OUT, WORDS, RECIPE, device="cpu"), WORDS)
-    committee = convene([network], TRAINING, HELD_OUT)
+    committee = convene([teacher()], TRAINING, HELD_OUT)
     spelling = committee.spelling
     columns = linear_part(committee, TRAINING, spelling.vocabulary)
     ids = spelling.vocabulary.encode(HELD_OUT.names).ids
     logits = spelling.logits(HELD_OUT.names) - spelling.log_prior
     assert not columns[NOTHING].any()
     odds = np.diff(columns[ids].sum(axis=(1, 2)))
-    np.testing.assert_allclose(odds, committee.weight * np.diff(logits), rtol=1e-3, atol=1e-4)
+    expected = committee.weight / SOFTNESS * np.diff(logits)
+    np.testing.assert_allclose(odds, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_relief_raises_the_small_language() -> None:
-    shares = np.array([[1, 0]] * 18 + [[0, 1]] * 2, np.float32)
-    uneven = Examples(TRAINING.names, shares)
-    network = as_classifier(train(uneven, HELD_OUT, WORDS, RECIPE.of_teacher(0)), WORDS)
-    committee = convene([network], uneven, HELD_OUT)
-    plain = committee._replace(relief=0.0).believe(HELD_OUT.names)
-    odds = (p[:, 1] / p[:, 0] for p in (committee.believe(HELD_OUT.names), plain))
-    relieved, before = odds
-    np.testing.assert_allclose(relieved / before, 9**RELIEF, rtol=1e-3)
+@pytest.mark.parametrize(
+    ("name", "from_end"),
+    [
+        ("kowalski", "ikslawok"),
+        # Two marks of one letter: the reversed order is not the normal one.
+        (normalise("\u1e69o"), "o\u0323\u0307s"),
+        ("", ""),
+    ],
+)
+def test_a_name_from_its_end_is_normalised(name: str, from_end: str) -> None:
+    assert backwards([name]) == [from_end]
+    assert normalise(from_end) == from_end
 
 
-@pytest.mark.parametrize("teachers", [1, 3])
-def test_any_number_of_teachers(teachers: int) -> None:
+def test_every_other_teacher_reads_from_the_end() -> None:
+    """Of a lesson that only the last letters tell, each of them learns all there is."""
+    both = Teaching(teachers=3, passes=1, both_ways=True)
+    committee = teachers(both, TRAINING, HELD_OUT, WORDS, RECIPE, device="cpu")
+    assert [teacher.backwards for teacher in committee] == [False, True, False]
+    for each in committee:
+        answers = each.probabilities(HELD_OUT.names).argmax(axis=1)
+        np.testing.assert_array_equal(answers, HELD_OUT.targets.argmax(axis=1))
+    end, front = committee[1].network.vocabulary, RECIPE.vocabulary_of(TRAINING.names)
+    assert {w for w in end.features if w.isalpha()} == {
+        w[::-1] for w in front.features if w.isalpha()
+    }
+    alone = teachers(both._replace(both_ways=False), TRAINING, HELD_OUT, WORDS, RECIPE)
+    assert not any(teacher.backwards for teacher in alone)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_any_number_of_teachers(count: int) -> None:
     seen: list[Epoch] = []
-    run(replace(RECIPE, teachers=teachers, epochs=2), seen)
-    assert len({epoch.network for epoch in seen}) == teachers + 1
+    run(replace(RECIPE, teachers=count, epochs=2), seen)
+    assert len({epoch.network for epoch in seen}) == count + 1
 
 
 def test_few_names_are_taught_more_unless_the_recipe_says_otherwise() -> None:
     assert Recipe().teaching_of(FEW_NAMES) == OF_FEW
     assert Recipe().teaching_of(FEW_NAMES + 1) == USUAL
-    assert Recipe(teachers=3).teaching_of(1) == Teaching(3, OF_FEW.passes)
-    assert Recipe(epochs=2).teaching_of(1) == Teaching(OF_FEW.teachers, 2)
+    assert Recipe(teachers=3).teaching_of(1) == OF_FEW._replace(teachers=3)
+    assert Recipe(epochs=2).teaching_of(1) == OF_FEW._replace(passes=2)
