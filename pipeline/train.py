@@ -28,6 +28,7 @@ LEAST_PART = 20 * 256**2
 """Names of a batch times H² that are worth a thread of their own."""
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 
 class Epoch(NamedTuple):
@@ -39,7 +40,7 @@ class Epoch(NamedTuple):
     training_loss: float
     """With dropout, as it was minimised."""
     validation_loss: float
-    """At the temperature that is best for these names: the model will be served at it."""
+    """At the temperature that these names ask for: the model will be served at it."""
     validation_accuracy: float
     """Share of validation rows whose language is the most probable one."""
     network: str = "the network"
@@ -145,11 +146,11 @@ def parts_of(recipe: Recipe, threads: int, ranks: int = 1) -> int:
 
 
 def validate(rnn: RNN, held_out: Batches, ranks: Ranks = ALONE) -> list[float]:
-    """The best temperature, the log-loss at it in nats, and the accuracy, as rank 0 finds them."""
+    """The temperature to serve at, the log-loss in nats and the accuracy, as rank 0 finds them."""
     figures = [0.0, 0.0, 0.0]
     if ranks.rank == 0:
         logits, targets = predict(rnn, held_out)
-        warmth = fit_temperature(logits.cpu().numpy(), targets.cpu().numpy())
+        warmth = fit_confidence(logits.cpu().numpy(), targets.cpu().numpy())
         loss = F.cross_entropy(logits / warmth, targets).item()
         figures = [warmth, loss, _hit_rate(logits, targets)]
     return ranks.agree(figures, held_out.device)
@@ -170,13 +171,38 @@ def fit_temperature(logits: Floats, targets: Floats) -> float:
     Of logits or log-probabilities (N, C) and targets (N, C). Guo et al., On Calibration of Modern
     Neural Networks, 2017.
     """
+
+    def loss(log_p: Doubles) -> Doubles:
+        return np.asarray(-(targets * log_p).sum(axis=1))
+
+    return _temperature_of_least(loss, logits)
+
+
+def fit_confidence(logits: Floats, targets: Floats) -> float:
+    """The temperature at which the first answer is best known to be right or wrong.
+
+    What is minimised is the log-loss of just that, so that answers are right about as often as they
+    say, also where some labels are wrong. Arguments are those of `fit_temperature`.
+    """
+    first = logits.argmax(axis=1)[:, None]
+    right = np.take_along_axis(targets, first, 1)[:, 0]
+
+    def loss(log_p: Doubles) -> Doubles:
+        sure = np.take_along_axis(log_p, first, 1)[:, 0]
+        unsure = np.log(np.maximum(-np.expm1(sure), np.finfo(np.float64).tiny))
+        return np.asarray(-(right * sure + (1 - right) * unsure))
+
+    return _temperature_of_least(loss, logits)
+
+
+def _temperature_of_least(loss: Callable[[Doubles], Doubles], logits: Floats) -> float:
+    """From 0.05 to 20; `loss` gives one of each row (N,) from its log-probabilities (N, C)."""
     logits = logits.astype(np.float64)
 
-    def loss(log_temperature: float) -> float:
-        log_p = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return float(-(targets * log_p).sum(axis=1).mean())
+    def mean(log_temperature: float) -> float:
+        return float(loss(log_softmax(logits / np.exp(log_temperature), axis=1)).mean())
 
-    fit = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
+    fit = minimize_scalar(mean, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
     return float(np.exp(fit.x))
 
 

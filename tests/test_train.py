@@ -1,5 +1,5 @@
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from pipeline.gradient import Gradient, Part, loss_of, share, share_in_loops
 from pipeline.ragged import CHUNK
 from pipeline.recipe import LEAST_EPOCHS, LEAST_UPDATES, Recipe
 from pipeline.threads import lone_threads
-from pipeline.train import Epoch, Trained, choose_device, fit_temperature, train
+from pipeline.train import Epoch, Trained, choose_device, fit_confidence, fit_temperature, train
 
 RECIPE = Recipe(hidden=16, batch=4, epochs=6, learning_rate=0.02)
 ENDINGS = {"ski": 0, "opoulos": 1}
@@ -223,13 +223,30 @@ def test_small_data_is_read_more_often_unless_the_recipe_says_how_often() -> Non
     assert Recipe(epochs=3).epochs_of(10) == 3
 
 
-def test_temperature_undoes_overconfidence() -> None:
-    generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(20_000, 3, generator=generator)
+def drawn(logits: torch.Tensor, seed: int) -> torch.Tensor:
+    """Targets (N, C) as often as the logits (N, C) say."""
+    generator = torch.Generator().manual_seed(seed)
     truth = torch.multinomial(logits.softmax(1), 1, generator=generator).flatten()
-    targets = F.one_hot(truth, 3).float()
-    scaled = (logits * 2.5).numpy()
-    assert fit_temperature(scaled, targets.numpy()) == pytest.approx(2.5, rel=0.05)
+    return F.one_hot(truth, logits.shape[1]).float()
+
+
+@pytest.mark.parametrize("fit", [fit_temperature, fit_confidence])
+def test_temperature_undoes_overconfidence(fit: Callable[..., float]) -> None:
+    logits = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(0))
+    targets = drawn(logits, seed=1).numpy()
+    assert fit((logits * 2.5).numpy(), targets) == pytest.approx(2.5, rel=0.05)
+
+
+def test_first_answers_are_right_as_often_as_they_say_in_spite_of_wrong_labels() -> None:
+    """A tenth of the labels says nothing, which no temperature can tell."""
+    logits = 3 * torch.randn(20_000, 20, generator=torch.Generator().manual_seed(0))
+    targets = drawn((0.9 * logits.softmax(1) + 0.1 / 20).log(), seed=1).numpy()
+    gap = {}
+    for fit in (fit_temperature, fit_confidence):
+        p = (logits / fit(logits.numpy(), targets)).softmax(1).numpy()
+        right = np.take_along_axis(targets, p.argmax(axis=1)[:, None], 1)
+        gap[fit] = abs(p.max(axis=1).mean() - right.mean())
+    assert gap[fit_confidence] < 0.02 < gap[fit_temperature] / 3
 
 
 @pytest.mark.parametrize(
