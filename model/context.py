@@ -133,9 +133,9 @@ class Context:
 def training_prior(model: Artifact) -> Doubles:
     """(C,) the prior that a model learned: each language's share of the names that it counts.
 
-    Where training freed its targets in part of these shares (`relief` in the record), they are
-    evened out by as much. A loss that weighs languages otherwise learns another prior, which
-    `Context.of` should then be given.
+    Models of before whose targets were freed in part of these shares say so (`relief` in the
+    record): theirs are evened out by as much. A loss that weighs languages otherwise learns another
+    prior, which `Context.of` should then be given.
 
     Raises:
         ValueError: the record does not count a language's names.
