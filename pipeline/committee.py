@@ -26,13 +26,13 @@ rest. So a language that one side excludes is hardly believed …"""
 LEAST_BELIEF = 1e-3
 """… but not wholly excluded: of each side's belief this is shared by all languages."""
 
-LABEL_SHARE = 0.25
+LABEL_SHARE = 0.5
 """The labels' part of what the pupil is taught of a training name; the committee has the rest."""
 
 READINGS = 2
 """How often a pass of the pupil reads each training name."""
 
-SOFTNESS = 2.0
+SOFTNESS = 1.5
 """The temperature of the lesson, at which what is believed of unlikely languages counts for more.
 The pupil's own temperature, which is fitted afterwards, takes it back."""
 
