@@ -133,8 +133,9 @@ def lesson(
     for rows in slices(N):
         known = LABEL_SHARE * training.targets[rows]
         known += (1 - LABEL_SHARE) * committee.believe(training.names[rows])
+        taught = softened(known)
         for reading in range(READINGS):
-            targets[reading * N :][rows] = softened(known)
+            targets[reading * N :][rows] = taught
     for rows in slices(len(invented)):
         targets[READINGS * N :][rows] = softened(committee.believe(invented[rows]))
     return Examples(list(training.names) * READINGS + invented, targets)
@@ -143,8 +144,8 @@ def lesson(
 def softened(probabilities: Floats) -> Floats:
     """Probabilities (N, C) at the temperature of the lesson.
 
-    >>> softened(np.array([[0.8, 0.2]], np.float32)).round(3).tolist()
-    [[0.6669999957084656, 0.3330000042915344]]
+    >>> print(softened(np.array([[8 / 9, 1 / 9]], np.float32)).round(3))
+    [[0.8 0.2]]
     """
     soft = probabilities ** (1 / SOFTNESS)
     return np.asarray(soft / soft.sum(axis=1, keepdims=True), np.float32)

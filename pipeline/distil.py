@@ -107,17 +107,9 @@ def teachers(
     Raises:
         ValueError: as `train`.
     """
-    forwards = training, validation, vocabulary
-    ways = [forwards]
+    ways = [(training, validation, vocabulary)]
     if teaching.both_ways and teaching.teachers > 1:
-        names = backwards(training.names)
-        ways.append(
-            (
-                training._replace(names=names),
-                validation._replace(names=backwards(validation.names)),
-                recipe.vocabulary_of(names),
-            )
-        )
+        ways.append(_from_the_end(training, validation, recipe))
 
     def teacher(number: int) -> Teacher:
         way = number % len(ways)
@@ -139,6 +131,17 @@ def teachers(
     if choose_device(device) == "cuda" or ranks.count > 1:
         return list(map(teacher, numbers))
     return side_by_side(teacher, numbers)
+
+
+def _from_the_end(
+    training: Examples, validation: Examples, recipe: Recipe
+) -> tuple[Examples, Examples, Vocabulary]:
+    """What a teacher learns from that reads names from their end."""
+    reversed_training, reversed_validation = (
+        side._replace(names=backwards(side.names)) for side in (training, validation)
+    )
+    words = recipe.vocabulary_of(reversed_training.names)
+    return reversed_training, reversed_validation, words
 
 
 def as_classifier(trained: Trained, vocabulary: Vocabulary) -> Classifier:

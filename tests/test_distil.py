@@ -133,7 +133,9 @@ def test_every_other_teacher_reads_from_the_end() -> None:
     assert {w for w in end.features if w.isalpha()} == {
         w[::-1] for w in front.features if w.isalpha()
     }
-    alone = teachers(both._replace(both_ways=False), TRAINING, HELD_OUT, WORDS, RECIPE)
+    alone = teachers(
+        both._replace(both_ways=False), TRAINING, HELD_OUT, WORDS, RECIPE, device="cpu"
+    )
     assert not any(teacher.backwards for teacher in alone)
 
 
