@@ -10,7 +10,7 @@ from bench import inference, report, sharing
 from bench.contenders import contenders
 from bench.crowd import crowd, random_strings
 from bench.rounding import changed, promoted, rounding, to_bfloat16
-from bench.scoring import prefixes, products, random_classifier, states, steps, unshared
+from bench.scoring import HIDDEN, prefixes, products, random_classifier, states, steps, unshared
 from model.classifier import Classifier
 from model.compiled import multiplies_bfloat16, processor_has
 from pipeline.table import NameTable
@@ -97,7 +97,7 @@ def test_every_side_has_a_row_for_each_batch(named: list[report.Table]) -> None:
     assert all(map(in_order, throughput.rows))
 
 
-def test_what_is_computed_and_how_it_compares_to_the_ceiling(
+def test_what_is_computed_is_held_against_the_ceiling(
     named: list[report.Table], table: NameTable
 ) -> None:
     few = crowd(table, max(*NAMED.batches, NAMED.single_calls))[: NAMED.most_calls]
@@ -106,8 +106,17 @@ def test_what_is_computed_and_how_it_compares_to_the_ceiling(
         assert ("of ceiling" in row) == str(row["who"]).startswith("ours")
         if "of ceiling" in row:
             assert (row["computed"] == pytest.approx(alone)) == (row["batch"] == 1)
-            assert 0 < float(row["net"]) < 1
+            assert 0 < float(row["net"]) <= float(row["of ceiling"])
             assert row["net"] == pytest.approx(float(row["of ceiling"]) * float(row["computed"]))
+
+
+def test_a_share_of_the_ceiling_is_of_the_steps_that_the_names_have(classifier: Classifier) -> None:
+    side = inference.Side("ours", 3, classifier.probabilities, ["ab", "ac", "ab"])
+    a_step = 2 * HIDDEN**2
+    rate, ceiling = report.Rate(30, 20, 40), report.Rate(240 * a_step, 1, 1e12)
+    assert inference.of_ceiling(classifier, side, rate, ceiling) == pytest.approx(
+        {"computed": 1 / 6, "of ceiling": 60 / 240, "net": 10 / 240}  # six steps, one a product
+    )
 
 
 def test_latency_of_every_side(named: list[report.Table]) -> None:
