@@ -13,6 +13,7 @@ from bench.noise import SHUFFLED, noise
 from bench.report import Table
 from model.classifier import Classifier
 from model.conformal import Conformal
+from model.context import EACH, Context, training_prior
 from model.familiarity import Reading
 from model.text import normalise_all, script
 from model.verdict import JUDGEMENTS, LEAST_FAMILIARITY, judge
@@ -42,6 +43,7 @@ def measure(model: Path, split: Path) -> Iterator[Table]:
     yield coverage_again(classifier, calibration, sides["validation"], test)
     yield verdicts(classifier, calibration, test)
     yield calibration_floor(classifier, test)
+    yield worlds(classifier, test)
 
 
 def flagged_names(classifier: Classifier, calibration: Calibration, names: Sequence[str]) -> Table:
@@ -179,6 +181,30 @@ def calibration_floor(classifier: Classifier, test: NameTable) -> Table:
         f"Expected calibration error, mean of {DRAWS} draws of rows",
         {"rows": "d", "found": ".4f", "perfect": ".4f"},
         rows,
+    )
+
+
+def worlds(classifier: Classifier, test: NameTable) -> Table:
+    """What is found with the shares of training for a prior, and with all languages as frequent."""
+    truth, probabilities = classes(classifier, test), classifier.probabilities(test.name)
+    shares = training_prior(classifier.artifact)
+    rows: list[dict[str, str | float]] = []
+    for title, prior in (("as in training", None), ("each the same", {EACH: 1.0})):
+        context = Context.of(classifier.languages, shares, prior=prior)
+        right = context.adjust(probabilities).argmax(axis=1) == truth
+        recall = {classifier.languages[c].code: right[truth == c].mean() for c in set(truth)}
+        worst = min(recall, key=recall.__getitem__)
+        rows.append(
+            {"prior": title, "right": float(right.mean()), "evenly": np.mean(list(recall.values()))}
+            | {"least": float(recall[worst]), "of": worst}
+        )
+    columns = {"prior": "", "right": ".1%", "evenly": ".1%", "least": ".1%", "of": ""}
+    return Table(
+        "First answers by prior, test rows",
+        columns,
+        rows,
+        "right: where languages are as frequent as in the test rows; evenly: where each is as\n"
+        "frequent as the others, the mean of their recalls, of which the least is the last column",
     )
 
 

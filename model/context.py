@@ -16,8 +16,9 @@ from model.artifact import Artifact, Language
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-REST = "*"
-"""The key of a prior that stands for every language that no other key names."""
+REST, EACH = "*", "each"
+"""Keys of a prior that stand for the languages that no other key names: for all of them together,
+and for each of them."""
 
 # BCP-47 tags; "pt" stands for "pt-BR" too. "scottish" is a label that no tag has.
 GROUPS: Mapping[str, frozenset[str]] = {
@@ -93,12 +94,13 @@ class Context:
         """The context that a caller describes, for a model of these `languages` (C).
 
         `only` names the languages that can be; None allows all. `prior` maps names to weights on
-        any scale, and gives languages that it does not name nothing, unless `REST` ("*") is one of
-        its keys. Both take a language's code, ISO 639-3 code or English name, or a group of
-        `GROUPS`, whatever the case. A group's weight is shared among its languages as in training,
-        so within it the model's judgement stays as it is; a language that is named twice, say by
-        itself and in a group, gets both. `training_prior` (C,) holds what is proportional to each
-        language's share in training.
+        any scale, and gives languages that it does not name nothing, unless `REST` ("*") or `EACH`
+        is one of its keys. Both take a language's code, ISO 639-3 code or English name, or a group
+        of `GROUPS`, whatever the case. The weight of a group, as that of `REST`, is shared among
+        its languages as in training, so within it the model's judgement stays as it is; a language
+        that is named twice, say by itself and in a group, gets both. `EACH` is every unnamed
+        language's own weight: {"each": 1} is a world in which all languages are as frequent.
+        `training_prior` (C,) holds what is proportional to each language's share in training.
 
         Raises:
             ValueError: a name that the model does not know, an empty subset, a weight that is
@@ -156,13 +158,13 @@ def _mixture(prior: Mapping[str, float], languages: Sequence[Language], q: Doubl
     for name, weight in prior.items():
         if not 0 <= weight < np.inf:
             raise ValueError(f"the prior of {name!r} is {weight}; expected a number from 0 up")
-        if name != REST:
+        if name not in (REST, EACH):
             members = _members(name, languages)
             named.update(members)
             weights[members] += weight * q[members] / q[members].sum()
     rest = [c for c in range(len(q)) if c not in named]
     if rest:
-        weights[rest] += prior.get(REST, 0.0) * q[rest] / q[rest].sum()
+        weights[rest] += prior.get(REST, 0.0) * q[rest] / q[rest].sum() + prior.get(EACH, 0.0)
     return weights
 
 

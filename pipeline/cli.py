@@ -175,7 +175,7 @@ def classify(
     ] = None,
     prior: Annotated[
         list[str] | None,
-        typer.Option(help='What you expect, like "pl=3"; a language, a group, or "*".'),
+        typer.Option(help='What you expect, like "pl=3"; a language, a group, "*" or "each".'),
     ] = None,
     model: ModelOption = None,
     as_json: Json = False,

@@ -29,7 +29,7 @@ Prior = Annotated[
     dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None,
     Field(
         description="How likely each language (or group) is before the name is seen, on any scale; "
-        "`*` stands for the rest, which can otherwise not be.",
+        "`*` stands for the rest together, `each` for each of them; they can otherwise not be.",
         min_length=1,
         max_length=200,
         examples=[{"pl": 3, "de": 1, "*": 1}],

@@ -79,6 +79,9 @@ def test_within_a_group_the_models_judgement_stays() -> None:
         ({"*": 3, "es": 3}, [0.25, 0.125, 0.5, 0.0625, 0.0625]),
         ({"es": 2, "pt-br": 1}, [0, 0, 2 / 3, 1 / 3, 0]),
         ({"Iberian": 3, "pt-BR": 1}, [0, 0, 0.5, 0.5, 0]),
+        ({"each": 7}, [0.2, 0.2, 0.2, 0.2, 0.2]),
+        ({"Iberian": 6, "each": 2}, [1 / 6, 1 / 6, 1 / 3, 1 / 6, 1 / 6]),
+        ({"es": 4, "each": 1, "*": 8}, [0.3125, 0.1875, 0.25, 0.125, 0.125]),
     ],
 )
 def test_how_a_prior_is_written(prior: Mapping[str, float], expected: list[float]) -> None:
