@@ -78,7 +78,7 @@ def models(
     yield "the committee", committee.believe
     learn = partial(train, validation=held_out, vocabulary=words, device="cpu")
     pupil = teach(committee, known, words, recipe, teaching.passes, learn)
-    yield "the pupil", as_classifier(pupil, words).probabilities
+    yield "the pupil", as_classifier(pupil).probabilities
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Trained on Faker's lists and tested on those of mimesis' names that Faker doesn't know, and the
 reverse; with `--article`, trained on all embedded names and tested on that file's. Only languages
-that both sides have count. A test name that is a variant of a training name is left out.
+that both sides have count. A test name that is a variant of a training name is left out; of the
+article's those that are training names are asked about too, in a table of their own.
 """
 
 import argparse
@@ -54,6 +55,10 @@ def pairs(article: str | None) -> Iterator[tuple[str, Sides]]:
             "Trained on the embedded names, tested on the article's",
             part(embedded, read(article)),
         )
+        yield (
+            "Trained on the embedded names, tested on those of them that the article has",
+            part(embedded, read(article), known=True),
+        )
 
 
 def read(spec: str) -> list[Record]:
@@ -62,21 +67,28 @@ def read(spec: str) -> list[Record]:
     return list(source.records())
 
 
-def part(learned: Sequence[Record], judged: Sequence[Record]) -> Sides:
-    """Sides of which the third has no name of the others', nor a variant of one."""
-    together, _ = clean([*learned, *judged], min_names=1)
-    group = dict(zip(together.name, together.group.tolist(), strict=True))
-    known, _ = clean(learned, min_names=FEWEST)
+def part(learned: Sequence[Record], judged: Sequence[Record], *, known: bool = False) -> Sides:
+    """Sides of which the third has no name of the others', nor a variant of one.
+
+    Or, if it is to be `known`, training names alone, with the labels that they have there.
+    """
+    lists, _ = clean(learned, min_names=FEWEST)
     asked, _ = clean(judged, min_names=1)
-    taken, languages = {group[name] for name in known.name}, set(known.language)
-    strange = [
-        group[name] not in taken and language in languages
+    sides = split(lists, validation=VALIDATION, test=0.0)
+    training, validation = lists.take(sides.train), lists.take(sides.validation)
+    if known:
+        wanted = set(training.name)
+    else:
+        together, _ = clean([*learned, *judged], min_names=1)
+        group = dict(zip(together.name, together.group.tolist(), strict=True))
+        taken = {group[name] for name in lists.name}
+        wanted = {name for name in asked.name if group[name] not in taken}
+    languages = set(lists.language)
+    test = [
+        name in wanted and language in languages
         for name, language in zip(asked.name, asked.language, strict=True)
     ]
-    sides = split(known, validation=VALIDATION, test=0.0)
-    return Sides(
-        known.take(sides.train), known.take(sides.validation), asked.take(np.flatnonzero(strange))
-    )
+    return Sides(training, validation, asked.take(np.flatnonzero(test)))
 
 
 def compare(title: str, sides: Sides) -> Table:

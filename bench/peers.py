@@ -163,7 +163,7 @@ class Ours:
         vocabulary = recipe.vocabulary_of(training.names)
         trained = distil(training, validation, vocabulary, recipe, device="cpu")
         parameters = trained.W.size + trained.U.size + trained.V.size
-        return Predictor(as_classifier(trained, vocabulary).probabilities, parameters)
+        return Predictor(as_classifier(trained).probabilities, parameters)
 
 
 def ngrams(analyzer: Analyzer, min_df: int) -> dict[str, object]:

@@ -14,7 +14,7 @@ character that was not learned falls back to the feature of its script, and that
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from itertools import islice
 from typing import Any, NamedTuple
@@ -101,9 +101,8 @@ class Vocabulary:
         while chunk := list(islice(left, CHUNK)):
             counts.add(chunk)
         found = (gram for *_, gram in counts.most_frequent(min_count, most))
-        grams = sorted(found, key=lambda gram: (len(gram), gram))
         scripts = set(map(script, counts.characters))
-        return cls(order, marks, tuple(sorted(scripts)), tuple(grams))
+        return cls(order, marks, tuple(sorted(scripts)), _in_order(found))
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "Vocabulary":
@@ -114,6 +113,14 @@ class Vocabulary:
         """
         scripts, grams = tuple(fields["scripts"]), tuple(fields["grams"])
         return cls(fields["order"], fields["marks"], scripts, grams)
+
+    def with_grams(self, more: Iterable[str]) -> "Vocabulary":
+        """What can read these n-grams too.
+
+        Raises:
+            ValueError: as the class says.
+        """
+        return replace(self, grams=_in_order({*self.grams, *more}))
 
     @cached_property
     def features(self) -> tuple[str, ...]:
@@ -254,3 +261,8 @@ class Vocabulary:
             codes, inverse = np.unique(text.codes[at[strange]], return_inverse=True)
             ids[strange] = np.array([self._script_id(chr(c)) for c in codes], np.int32)[inverse]
         return ids
+
+
+def _in_order(grams: Iterable[str]) -> tuple[str, ...]:
+    """N-grams as a vocabulary has them, the shortest first."""
+    return tuple(sorted(grams, key=lambda gram: (len(gram), gram)))

@@ -27,7 +27,9 @@ LEAST_BELIEF = 1e-3
 """… but not wholly excluded: of each side's belief this is shared by all languages."""
 
 LABEL_SHARE = 0.5
-"""The labels' part of what the pupil is taught of a training name; the committee has the rest."""
+"""The labels' part of what the pupil is taught of a training name; the committee has the rest …"""
+LEAST_LABEL = 0.9
+"""… but of an exception, whose labels the committee hardly believes, they are to be so much."""
 
 READINGS = 2
 """How often a pass of the pupil reads each training name."""
@@ -115,30 +117,60 @@ def linear_part(committee: Committee, training: Examples, vocabulary: Vocabulary
     return np.asarray(committee.weight / SOFTNESS * odds, np.float32)
 
 
+class Lesson(NamedTuple):
+    """What the pupil learns from."""
+
+    examples: Examples
+    """Training names, and names that nobody bears."""
+    trust: Floats
+    """(N,) what the committee believes of each training name's labels together."""
+
+
 def lesson(
     training: Examples,
     committee: Committee,
     seed: int,
     scratch: Path | None = None,
-) -> Examples:
-    """What the pupil learns from: training names, and names that nobody bears, with targets.
-
-    The latter are mapped from a file in the folder `scratch`, as in `pipeline/ragged.py`.
-    """
+) -> Lesson:
+    """The lesson of a committee; its targets are in the folder `scratch`, as `mapped` has them."""
     N = len(training.names)
     tries = min(max(PSEUDO_NAMES, N), PSEUDO_PER_NAME * N)
     invented = invent(training, tries, np.random.default_rng(seed))
     shape = READINGS * N + len(invented), training.targets.shape[1]
     targets: Floats = mapped(shape, np.float32, scratch)
+    trust = np.empty(N, np.float32)
     for rows in slices(N):
-        known = LABEL_SHARE * training.targets[rows]
-        known += (1 - LABEL_SHARE) * committee.believe(training.names[rows])
-        taught = softened(known)
+        labels, belief = training.targets[rows], committee.believe(training.names[rows])
+        trust[rows] = (belief * (labels > 0)).sum(axis=1)
+        share = label_share(trust[rows])[:, None]
+        taught = softened(share * labels + (1 - share) * belief)
         for reading in range(READINGS):
             targets[reading * N :][rows] = taught
     for rows in slices(len(invented)):
         targets[READINGS * N :][rows] = softened(committee.believe(invented[rows]))
-    return Examples(list(training.names) * READINGS + invented, targets)
+    return Lesson(Examples(list(training.names) * READINGS + invented, targets), trust)
+
+
+def label_share(trust: Floats) -> Floats:
+    """(N,) the labels' part in what is taught of names whose labels the committee trusts so much.
+
+    With what it believes of them itself they come to `LEAST_LABEL` at least.
+
+    >>> print(label_share(np.array([0.0, 0.5, 0.8, 1.0], np.float32)).round(3))
+    [0.9 0.8 0.5 0.5]
+    """
+    needed = (LEAST_LABEL - trust) / np.maximum(1 - trust, np.finfo(np.float32).eps)
+    return np.asarray(np.maximum(LABEL_SHARE, needed), np.float32)
+
+
+def mistrusted(trust: Floats) -> list[int]:
+    """Which names need more than the usual share of their labels, the least trusted first.
+
+    >>> mistrusted(np.array([0.7, 0.9, 0.1], np.float32))
+    [2, 0]
+    """
+    order = np.argsort(trust, kind="stable")
+    return [int(i) for i in order[label_share(trust[order]) > LABEL_SHARE]]
 
 
 def softened(probabilities: Floats) -> Floats:

@@ -1,6 +1,7 @@
 """One frozen object per stage, validated once, where a run begins."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -74,6 +75,11 @@ class Config(Stage):
     url: str | None = Field(None, pattern="^https?://")
     """Of a running service: a promotion that it does not follow is taken back."""
     device: str = Field("auto", pattern="^(auto|cpu|cuda)$")
+
+    @property
+    def recipe(self) -> Recipe:
+        """How to train. Where names are not to travel, no n-gram that one alone may have does."""
+        return self.training if self.evidence else replace(self.training, exceptions=0)
 
     @classmethod
     def read(cls, path: Path | None, overrides: dict[str, Any]) -> Self:

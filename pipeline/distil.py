@@ -4,7 +4,7 @@ The committee is a few networks trained on the labels from different seeds, and 
 spelling models. Together they are more accurate and better calibrated than any of them; the pupil
 learns what they believe of the training names and of many names that nobody bears, softened, as
 Hinton et al. do. What the spelling models say is a sum over a name's features, so some units of the
-pupil start as that sum.
+pupil start as that sum. Training names that the committee is wrong about the pupil remembers.
 
 Hinton, Vinyals and Dean, Distilling the knowledge in a neural network, 2015.
 """
@@ -17,7 +17,16 @@ from model.artifact import Artifact, Language
 from model.classifier import Classifier
 from model.vocabulary import Vocabulary
 from pipeline.batches import Examples
-from pipeline.committee import Committee, Teacher, backwards, convene, lesson, linear_part
+from pipeline.committee import (
+    Committee,
+    Teacher,
+    backwards,
+    convene,
+    lesson,
+    linear_part,
+    mistrusted,
+)
+from pipeline.exceptions import telling_grams
 from pipeline.ranks import ALONE, Ranks
 from pipeline.recipe import Recipe, Teaching
 from pipeline.threads import side_by_side
@@ -66,7 +75,7 @@ def distil(
         ranks=ranks,
     )
     committee = convene(taught_by, training, validation)
-    trained = teach(committee, training, vocabulary, recipe, teaching.passes, learn, scratch)
+    trained = teach(committee, training, vocabulary, recipe, teaching.passes, learn, scratch, ranks)
     return trained._replace(teaching=teaching)
 
 
@@ -78,14 +87,26 @@ def teach(
     passes: int,
     learn: Callable[..., Trained],
     scratch: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> Trained:
     """The pupil: it starts as what is linear of the committee's belief, and learns the lesson.
 
-    `learn` is `train` with all that is neither the pupil's names, nor its recipe, start or name.
+    It can read what tells exceptions apart, beside all of the `vocabulary`. `learn` is `train` with
+    what is the pupil's as the teachers': validation names, device, ranks and so on.
     """
     taught = lesson(training, committee, recipe.seed, scratch)
-    start = linear_part(committee, training, vocabulary)
-    return learn(taught, recipe=recipe.of_pupil(passes), network="pupil", start=start)
+    places = mistrusted(taught.trust)[: recipe.exceptions]
+    # Ranks whose processors round otherwise are to have the same columns of U.
+    padded = places + [-1] * (recipe.exceptions - len(places))
+    odd = [training.names[int(i)] for i in ranks.agree(padded) if i >= 0]
+    words = vocabulary.with_grams(telling_grams(odd, training, vocabulary, recipe.exceptions))
+    return learn(
+        taught.examples,
+        vocabulary=words,
+        recipe=recipe.of_pupil(passes),
+        network="pupil",
+        start=linear_part(committee, training, words),
+    )
 
 
 def teachers(
@@ -125,7 +146,7 @@ def teachers(
             scratch=scratch,
             ranks=ranks,
         )
-        return Teacher(as_classifier(trained, words), backwards=way == 1)
+        return Teacher(as_classifier(trained), backwards=way == 1)
 
     numbers = range(teaching.teachers)
     if choose_device(device) == "cuda" or ranks.count > 1:
@@ -144,8 +165,8 @@ def _from_the_end(
     return reversed_training, reversed_validation, words
 
 
-def as_classifier(trained: Trained, vocabulary: Vocabulary) -> Classifier:
+def as_classifier(trained: Trained) -> Classifier:
     """A trained network with the code that the service runs; its languages have no names yet."""
     languages = tuple(Language(str(c), str(c)) for c in range(len(trained.V)))
-    W, U, V, temperature, *_ = trained
+    W, U, V, vocabulary, temperature, *_ = trained
     return Classifier(Artifact(W, U, V, vocabulary, languages, temperature))

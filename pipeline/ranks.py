@@ -48,7 +48,7 @@ class Ranks:
         sums = flat.split([tensor.numel() for tensor in tensors])
         return [part.view_as(tensor) for part, tensor in zip(sums, tensors, strict=True)]
 
-    def agree(self, values: Sequence[float], device: torch.device) -> list[float]:
+    def agree(self, values: Sequence[float]) -> list[float]:
         """What rank 0 says, so that none decides otherwise for a rounding error.
 
         Raises:
@@ -56,7 +56,8 @@ class Ranks:
         """
         if self.count == 1:
             return list(values)
-        said = torch.tensor(values, dtype=torch.float64, device=device)
+        on = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        said = torch.tensor(values, dtype=torch.float64, device=on)
         with _explained(self):
             dist.broadcast(said, 0)
         return [float(value) for value in said.tolist()]

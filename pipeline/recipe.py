@@ -55,7 +55,10 @@ class Recipe:
     min_count: int = 2
     """How often an n-gram must occur in the training names to get a column of U."""
     features: int = 20_000
-    """Columns of U, at most; the rarest n-grams go first. It bounds the size of the model."""
+    """Columns of U for what is frequent, at most; the rarest n-grams go first."""
+    exceptions: int = 5_000
+    """Columns of U, at most, for what tells names apart that no spelling explains
+    (`pipeline/exceptions.py`). With `features` it bounds the size of the model."""
     epochs: int | None = None
     """Passes over the names; None for `LEAST_EPOCHS`, or more where these are few updates."""
     batch: int = 256
@@ -91,7 +94,7 @@ class Recipe:
             _require(name, getattr(self, name), 0 <= getattr(self, name) < 1, "from 0 to below 1")
         for name in ("learning_rate", "largest_gradient"):
             _require(name, getattr(self, name), getattr(self, name) > 0, "above 0")
-        for name in ("weight_decay", "consistency", "epsilon", "teachers"):
+        for name in ("exceptions", "weight_decay", "consistency", "epsilon", "teachers"):
             value = getattr(self, name)
             _require(name, value, value is None or value >= 0, "at least 0")
 

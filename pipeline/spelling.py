@@ -58,7 +58,7 @@ class SpellingModels:
     def fit(cls, examples: Examples) -> Self:
         """Count; a name of several languages counts for each by its share."""
         vocabulary = Vocabulary.fit(examples.names, order=ORDER, min_count=1, most=MOST_GRAMS)
-        counts = _counts(vocabulary, examples)  # (F, C)
+        counts = occurrences(vocabulary, examples)  # (F, C)
         grams, context, shorter = relatives(vocabulary)
         seen = np.maximum(counts - DISCOUNT * np.minimum(counts, 1), 0)
         follows = csr_matrix((np.ones_like(grams), (context, grams)), shape=(len(counts),) * 2)
@@ -107,7 +107,7 @@ class SpellingModels:
         return columns
 
 
-def _counts(vocabulary: Vocabulary, examples: Examples) -> Floats:
+def occurrences(vocabulary: Vocabulary, examples: Examples) -> Floats:
     """(F, C) how often the names of each language have each feature."""
     counts = np.zeros((len(vocabulary), examples.targets.shape[1]), np.float32)
     for begin in range(0, len(examples.names), COUNTED):

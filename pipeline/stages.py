@@ -113,12 +113,11 @@ def train(
         )
     table, held_out = (NameTable.read(sides / f"{s}.parquet") for s in ("train", "validation"))
     codes = list(numbered(table.language)[0])
-    words = Vocabulary.from_dict(read_json(vocabulary / "vocabulary.json"))
     artifact = Artifact(
         W=trained.W,
         U=trained.U,
         V=trained.V,
-        vocabulary=words,
+        vocabulary=trained.vocabulary,
         languages=tuple(resolve(code) for code in codes),
         temperature=trained.temperature,
         training={

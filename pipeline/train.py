@@ -53,6 +53,8 @@ class Trained(NamedTuple):
     W: Floats  # (H, H)
     U: Floats  # (H, F)
     V: Floats  # (C, H)
+    vocabulary: Vocabulary
+    """What the columns of U are."""
     temperature: float
     curve: list[Epoch]
     teaching: Teaching | None = None
@@ -119,7 +121,7 @@ def train(
             f"epoch on; lower the learning rate of {recipe.learning_rate}"
         )
     W, U, V = (weights[name].half().float().cpu().numpy() for name in "WUV")
-    return Trained(W, np.ascontiguousarray(U.T), V, temperature, curve)
+    return Trained(W, np.ascontiguousarray(U.T), V, vocabulary, temperature, curve)
 
 
 def step_of(
@@ -153,7 +155,7 @@ def validate(rnn: RNN, held_out: Batches, ranks: Ranks = ALONE) -> list[float]:
         warmth = fit_confidence(logits.cpu().numpy(), targets.cpu().numpy())
         loss = F.cross_entropy(logits / warmth, targets).item()
         figures = [warmth, loss, _hit_rate(logits, targets)]
-    return ranks.agree(figures, held_out.device)
+    return ranks.agree(figures)
 
 
 @torch.no_grad()

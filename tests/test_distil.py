@@ -5,19 +5,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from made_up import table_of
 from test_train import HELD_OUT, TRAINING
 
 from model.text import normalise
 from model.vocabulary import NOTHING, Vocabulary
+from pipeline.batches import Examples, examples
 from pipeline.committee import (
     LABEL_SHARE,
+    LEAST_LABEL,
     READINGS,
     SOFTNESS,
     Teacher,
     backwards,
     convene,
+    label_share,
     lesson,
     linear_part,
+    mistrusted,
     softened,
 )
 from pipeline.distil import as_classifier, distil, teachers
@@ -63,7 +68,7 @@ def test_the_number_of_threads_is_as_before() -> None:
 
 def teacher(number: int = 0) -> Teacher:
     trained = train(TRAINING, HELD_OUT, WORDS, RECIPE.of_teacher(number), device="cpu")
-    return Teacher(as_classifier(trained, WORDS))
+    return Teacher(as_classifier(trained))
 
 
 def test_a_committee_is_one_voice_of_several() -> None:
@@ -76,14 +81,18 @@ def test_a_committee_is_one_voice_of_several() -> None:
 
 def test_the_lesson_is_label_and_belief_softened() -> None:
     committee = convene([teacher()], TRAINING, HELD_OUT)
-    taught = lesson(TRAINING, committee, seed=0)
+    taught, trust = lesson(TRAINING, committee, seed=0)
+    np.testing.assert_allclose(
+        trust, (committee.believe(TRAINING.names) * TRAINING.targets).sum(axis=1), rtol=1e-5
+    )
     N = len(TRAINING.names)
     invented = taught.names[READINGS * N :]
     assert list(taught.names[: READINGS * N]) == [*TRAINING.names] * READINGS
     assert not set(invented) & set(TRAINING.names)
     # Label and belief on training names; on the others the belief alone.
     believed = committee.believe(TRAINING.names)
-    expected = LABEL_SHARE * TRAINING.targets + (1 - LABEL_SHARE) * believed
+    share = label_share(trust)[:, None]
+    expected = share * TRAINING.targets + (1 - share) * believed
     np.testing.assert_allclose(taught.targets[:N], softened(expected), rtol=1e-4)
     belief = committee.believe(invented)
     np.testing.assert_allclose(taught.targets[READINGS * N :], softened(belief), rtol=1e-4)
@@ -92,6 +101,36 @@ def test_the_lesson_is_label_and_belief_softened() -> None:
         np.testing.assert_allclose(
             targets[:, 0] / targets[:, 1], (odds[:, 0] / odds[:, 1]) ** (1 / SOFTNESS), rtol=1e-3
         )
+
+
+def test_labels_count_half_and_as_much_as_it_takes_where_they_are_not_believed() -> None:
+    trust = np.linspace(0, 1, 101, dtype=np.float32)
+    taught = label_share(trust) + (1 - label_share(trust)) * trust
+    assert (label_share(trust) >= LABEL_SHARE).all()
+    odd = mistrusted(trust)
+    np.testing.assert_allclose(taught[odd], LEAST_LABEL, rtol=1e-5)
+    assert odd == list(range(len(odd))), "the least trusted first"
+    assert (taught[len(odd) :] >= LEAST_LABEL).all()
+
+
+def test_what_no_spelling_explains_is_remembered_by_columns_of_its_own() -> None:
+    """A tenth of the names have another language's ending."""
+    table = table_of({"el": "poulos", "pl": "czyk", "ru": "ov"}, "abdegiklmnorstuvz", 500)
+    names, targets = examples(table, ["el", "pl", "ru"])
+    odd = np.random.default_rng(0).random(500) < 0.1
+    targets = np.where(odd[:, None], np.roll(targets, 1, axis=1), targets)
+    known, held_out = Examples(names[:400], targets[:400]), Examples(names[400:], targets[400:])
+    words = Vocabulary.fit(known.names, min_count=4)
+    believed, right = [], []
+    for columns in (0, 100):
+        recipe = Recipe(hidden=32, batch=16, learning_rate=0.01, teachers=1, exceptions=columns)
+        trained = distil(known, held_out, words, recipe, device="cpu")
+        assert 0.5 * columns <= len(trained.vocabulary) - len(words) <= columns
+        p = as_classifier(trained).probabilities(known.names)
+        believed.append((p * known.targets).sum(axis=1)[odd[:400]].mean())
+        right.append((p * known.targets).sum(axis=1)[~odd[:400]].mean())
+    assert believed[1] > 1.3 * believed[0]
+    assert min(right) > 0.8
 
 
 def test_the_pupil_starts_with_what_is_linear_of_the_lesson() -> None:

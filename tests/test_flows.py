@@ -153,6 +153,7 @@ def test_a_worse_model_is_kept_but_not_served(first: Outcome, names: Path) -> No
 def test_a_model_of_private_names_tells_none(first: Outcome, names: Path) -> None:
     config = configuration(names, epochs=1, hidden=2, teachers=0)
     private = run(config.model_copy(update={"evidence": False}))
+    assert load(store.path(private.model)).training["exceptions"] == 0
     report = artifacts()["gate"]
     assert report == (store.path(private.model) / "report" / "gate.md").read_text("utf-8")
     assert "no longer right" in report
