@@ -65,7 +65,8 @@ def models(
     known, held_out = examples(training, codes), rows(validation, codes)
     words = recipe.vocabulary_of(known.names)
     teaching = recipe.teaching_of(len(known.names))
-    taught_by = teachers(teaching, known, held_out, words, recipe, device="cpu")
+    learn = partial(train, device="cpu")
+    taught_by = teachers(teaching, known, held_out, words, recipe, learn)
     committee = convene(taught_by, known, held_out)
 
     def spelling(names: Sequence[str]) -> Floats:
@@ -76,8 +77,7 @@ def models(
     yield "the teachers", lambda names: np.mean([n.probabilities(names) for n in taught_by], axis=0)
     yield "the spelling models", spelling
     yield "the committee", committee.believe
-    learn = partial(train, validation=held_out, vocabulary=words, device="cpu")
-    pupil = teach(committee, known, words, recipe, teaching.passes, learn)
+    pupil = teach(committee, known, held_out, words, recipe, learn)
     yield "the pupil", as_classifier(pupil).probabilities
 
 

@@ -9,7 +9,7 @@ pupil start as that sum. Training names that the committee is wrong about the pu
 Hinton, Vinyals and Dean, Distilling the knowledge in a neural network, 2015.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +32,9 @@ from pipeline.recipe import Recipe, Teaching
 from pipeline.threads import side_by_side
 from pipeline.train import Epoch, Trained, choose_device, train
 
+Learn = Callable[..., Trained]
+"""`train`, some of whose settings are given already."""
+
 
 def distil(
     training: Examples,
@@ -51,48 +54,32 @@ def distil(
     Raises:
         ValueError: as `train`.
     """
-    learn = partial(
-        train,
-        validation=validation,
-        vocabulary=vocabulary,
-        device=device,
-        on_epoch=on_epoch,
-        scratch=scratch,
-        ranks=ranks,
-    )
+    learn = partial(train, device=device, on_epoch=on_epoch, scratch=scratch, ranks=ranks)
     if recipe.teachers == 0:
-        return learn(training, recipe=recipe)
+        return learn(training, validation, vocabulary, recipe)
     teaching = recipe.teaching_of(len(training.names))
-    taught_by = teachers(
-        teaching,
-        training,
-        validation,
-        vocabulary,
-        recipe,
-        device=device,
-        on_epoch=on_epoch,
-        scratch=scratch,
-        ranks=ranks,
-    )
+    one_takes_all = choose_device(device) == "cuda" or ranks.count > 1
+    run = map if one_takes_all else side_by_side
+    taught_by = teachers(teaching, training, validation, vocabulary, recipe, learn, run)
     committee = convene(taught_by, training, validation)
-    trained = teach(committee, training, vocabulary, recipe, teaching.passes, learn, scratch, ranks)
+    trained = teach(committee, training, validation, vocabulary, recipe, learn, scratch, ranks)
     return trained._replace(teaching=teaching)
 
 
 def teach(
     committee: Committee,
     training: Examples,
+    validation: Examples,
     vocabulary: Vocabulary,
     recipe: Recipe,
-    passes: int,
-    learn: Callable[..., Trained],
+    learn: Learn = train,
     scratch: Path | None = None,
     ranks: Ranks = ALONE,
 ) -> Trained:
     """The pupil: it starts as what is linear of the committee's belief, and learns the lesson.
 
     It can read what tells exceptions apart, beside all of the `vocabulary`. `learn` is `train` with
-    what is the pupil's as the teachers': validation names, device, ranks and so on.
+    its device, ranks and so on.
     """
     taught = lesson(training, committee, recipe.seed, scratch)
     places = mistrusted(taught.trust)[: recipe.exceptions]
@@ -100,13 +87,9 @@ def teach(
     padded = places + [-1] * (recipe.exceptions - len(places))
     odd = [training.names[int(i)] for i in ranks.agree(padded) if i >= 0]
     words = vocabulary.with_grams(telling_grams(odd, training, vocabulary, recipe.exceptions))
-    return learn(
-        taught.examples,
-        vocabulary=words,
-        recipe=recipe.of_pupil(passes),
-        network="pupil",
-        start=linear_part(committee, training, words),
-    )
+    recipe = recipe.of_pupil(recipe.teaching_of(len(training.names)).passes)
+    start = linear_part(committee, training, words)
+    return learn(taught.examples, validation, words, recipe, network="pupil", start=start)
 
 
 def teachers(
@@ -115,15 +98,13 @@ def teachers(
     validation: Examples,
     vocabulary: Vocabulary,
     recipe: Recipe,
-    *,
-    device: str = "auto",
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-    scratch: Path | None = None,
-    ranks: Ranks = ALONE,
+    learn: Learn = train,
+    run: Callable[[Callable[[int], Teacher], Sequence[int]], Iterable[Teacher]] = side_by_side,
 ) -> list[Teacher]:
-    """The networks of the committee, trained side by side on the labels from different seeds.
+    """The networks of the committee, trained on the labels from different seeds.
 
-    One after the other where one network takes all there is: a GPU, or several ranks.
+    `learn` is `train` with its device, ranks and so on. `run` has it done for the number of each:
+    side by side, or by `map` where one network takes all there is, a GPU or several ranks.
 
     Raises:
         ValueError: as `train`.
@@ -135,23 +116,12 @@ def teachers(
     def teacher(number: int) -> Teacher:
         way = number % len(ways)
         learned, held_out, words = ways[way]
-        trained = train(
-            learned,
-            held_out,
-            words,
-            recipe.of_teacher(number),
-            device=device,
-            network=f"teacher {number + 1}",
-            on_epoch=on_epoch,
-            scratch=scratch,
-            ranks=ranks,
+        trained = learn(
+            learned, held_out, words, recipe.of_teacher(number), network=f"teacher {number + 1}"
         )
         return Teacher(as_classifier(trained), backwards=way == 1)
 
-    numbers = range(teaching.teachers)
-    if choose_device(device) == "cuda" or ranks.count > 1:
-        return list(map(teacher, numbers))
-    return side_by_side(teacher, numbers)
+    return list(run(teacher, range(teaching.teachers)))
 
 
 def _from_the_end(

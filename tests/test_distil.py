@@ -1,6 +1,7 @@
 """A committee that knows the answer teaches a network, on names that their endings give away."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ from pipeline.train import Epoch, Trained, train
 
 RECIPE = Recipe(hidden=16, batch=8, epochs=20, learning_rate=0.02, teachers=2)
 WORDS = Vocabulary.fit(TRAINING.names, min_count=1)
+ON_CPU = partial(train, device="cpu")
 
 
 def run(recipe: Recipe = RECIPE, seen: list[Epoch] | None = None) -> Trained:
@@ -163,7 +165,7 @@ def test_a_name_from_its_end_is_normalised(name: str, from_end: str) -> None:
 def test_every_other_teacher_reads_from_the_end() -> None:
     """Of a lesson that only the last letters tell, each of them learns all there is."""
     both = Teaching(teachers=3, passes=1, both_ways=True)
-    committee = teachers(both, TRAINING, HELD_OUT, WORDS, RECIPE, device="cpu")
+    committee = teachers(both, TRAINING, HELD_OUT, WORDS, RECIPE, ON_CPU)
     assert [teacher.backwards for teacher in committee] == [False, True, False]
     for each in committee:
         answers = each.probabilities(HELD_OUT.names).argmax(axis=1)
@@ -172,9 +174,7 @@ def test_every_other_teacher_reads_from_the_end() -> None:
     assert {w for w in end.features if w.isalpha()} == {
         w[::-1] for w in front.features if w.isalpha()
     }
-    alone = teachers(
-        both._replace(both_ways=False), TRAINING, HELD_OUT, WORDS, RECIPE, device="cpu"
-    )
+    alone = teachers(both._replace(both_ways=False), TRAINING, HELD_OUT, WORDS, RECIPE, ON_CPU)
     assert not any(teacher.backwards for teacher in alone)
 
 
