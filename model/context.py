@@ -155,16 +155,20 @@ def _mixture(prior: Mapping[str, float], languages: Sequence[Language], q: Doubl
     """(C,) the weights of a prior, each shared among the languages of its key as in training."""
     weights = np.zeros(len(q))
     named: set[int] = set()
+    others = {REST: 0.0, EACH: 0.0}
     for name, weight in prior.items():
         if not 0 <= weight < np.inf:
             raise ValueError(f"the prior of {name!r} is {weight}; expected a number from 0 up")
-        if name not in (REST, EACH):
+        key = name.strip().casefold()
+        if key in others:
+            others[key] += weight
+        else:
             members = _members(name, languages)
             named.update(members)
             weights[members] += weight * q[members] / q[members].sum()
     rest = [c for c in range(len(q)) if c not in named]
     if rest:
-        weights[rest] += prior.get(REST, 0.0) * q[rest] / q[rest].sum() + prior.get(EACH, 0.0)
+        weights[rest] += others[REST] * q[rest] / q[rest].sum() + others[EACH]
     return weights
 
 
