@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.artifact import Language
-from model.evidence import Neighbour
 
 DECIMALS = 6
 """Places of a probability in words; float32 has not many more."""
@@ -42,43 +41,6 @@ class Answer(TypedDict):
     """Codes of the languages that hold the true one as often as asked, the most probable first."""
     languages: list[LanguageProbability]
     """The most probable first."""
-
-
-class Push(TypedDict):
-    """How far an n-gram pushes towards a language."""
-
-    code: str
-    logit: float
-    """Above the mean over the languages; see `model.trace.Gram.push`."""
-
-
-class FiredGram(TypedDict):
-    """An n-gram that fired, with the languages that it pushes to most."""
-
-    text: str
-    push: list[Push]
-
-
-class TraceStep(TypedDict):
-    """What the model believed after one character."""
-
-    symbol: str
-    grams: list[FiredGram]
-    """Those that end there, the shortest first, and then the marks'."""
-    languages: list[LanguageProbability]
-
-
-class Explanation(Answer):
-    """An answer with what it rests on."""
-
-    familiarity: float
-    """Share of real names that look stranger, 0 to 1."""
-    on_lists: dict[str, int] | None
-    """Training records with this spelling, by language code; None for a model without evidence."""
-    nearest: list[Neighbour] | None
-    """Known names with the most similar embeddings; None for a model without evidence."""
-    trace: list[TraceStep]
-    """Character by character."""
 
 
 def descending(probabilities: Floats) -> Places:

@@ -12,19 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model import smoke
-from model.answer import (
-    Answer,
-    Explanation,
-    FiredGram,
-    Push,
-    TraceStep,
-    descending,
-    members,
-    ranked,
-)
+from model.answer import Answer, descending, members, ranked
 from model.artifact import Artifact, ArtifactError, Language, load
 from model.context import Context
 from model.evidence import Evidence, Neighbourhood
+from model.explanation import Explanation, in_words
 from model.familiarity import Reading
 from model.limits import COVERAGE, MAX_NAME_LENGTH
 from model.prefixes import Level, Places, by_beginning
@@ -37,9 +29,6 @@ from model.vocabulary import Vocabulary
 
 MOST_PART = 8192
 """Names of one tree, which a thread reads: few enough for the cache."""
-
-PUSHES = 3
-"""How many of the languages that an n-gram pushes to are told."""
 
 Floats = NDArray[np.float32]
 MakeStates = Callable[[Floats, Floats, Vocabulary], States]
@@ -211,7 +200,7 @@ class Classifier:
                 familiarity=float(judged.familiarity[i]),
                 on_lists=None if known is None else known.records(name),
                 nearest=None if nearest is None else nearest[i],
-                trace=self._steps(name, top_k, threshold),
+                trace=in_words(trace(self.artifact, name), self.languages, top_k, threshold),
             )
             for i, (name, answer) in enumerate(
                 zip(names, self.answers(names, judged, top_k, threshold), strict=True)
@@ -223,25 +212,6 @@ class Classifier:
         """The known names by their embeddings; made on first use, in about a second for 40,000."""
         evidence = self.evidence or Evidence({})
         return Neighbourhood(evidence, self.embed(evidence.names))
-
-    def _steps(self, name: str, top_k: int | None, threshold: float) -> list[TraceStep]:
-        steps = trace(self.artifact, name).steps
-        probabilities = np.stack([step.probabilities for step in steps])
-        order = descending(probabilities)
-        beliefs = ranked(probabilities, order, self.languages, top_k, threshold)
-        return [
-            TraceStep(
-                symbol=step.symbol,
-                grams=[FiredGram(text=g.text, push=self._pushed(g.push)) for g in step.grams],
-                languages=belief,
-            )
-            for step, belief in zip(steps, beliefs, strict=True)
-        ]
-
-    def _pushed(self, push: Floats) -> list[Push]:
-        """The languages that a gram pushes to most, from all its pushes (C,)."""
-        most = np.argsort(-push, kind="stable")[:PUSHES]
-        return [Push(code=self.languages[c].code, logit=round(float(push[c]), 3)) for c in most]
 
     def _softmax(self, h: Floats) -> Floats:
         logits = h @ self._V
