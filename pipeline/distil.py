@@ -9,7 +9,7 @@ pupil start as that sum. Training names that the committee is wrong about the pu
 Hinton, Vinyals and Dean, Distilling the knowledge in a neural network, 2015.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -59,8 +59,7 @@ def distil(
         return learn(training, validation, vocabulary, recipe)
     teaching = recipe.teaching_of(len(training.names))
     one_takes_all = choose_device(device) == "cuda" or ranks.count > 1
-    run = map if one_takes_all else side_by_side
-    taught_by = teachers(teaching, training, validation, vocabulary, recipe, learn, run)
+    taught_by = teachers(teaching, training, validation, vocabulary, recipe, learn, one_takes_all)
     committee = convene(taught_by, training, validation)
     trained = teach(committee, training, validation, vocabulary, recipe, learn, scratch, ranks)
     return trained._replace(teaching=teaching)
@@ -82,11 +81,9 @@ def teach(
     its device, ranks and so on.
     """
     taught = lesson(training, committee, recipe.seed, scratch)
-    places = mistrusted(taught.trust)[: recipe.exceptions]
-    # Ranks whose processors round otherwise are to have the same columns of U.
-    padded = places + [-1] * (recipe.exceptions - len(places))
-    odd = [training.names[int(i)] for i in ranks.agree(padded) if i >= 0]
-    words = vocabulary.with_grams(telling_grams(odd, training, vocabulary, recipe.exceptions))
+    odd = [training.names[i] for i in mistrusted(taught.trust)[: recipe.exceptions]]
+    telling = telling_grams(odd, training, vocabulary, recipe.exceptions)
+    words = vocabulary.with_grams(ranks.agree(telling))  # so that all have the same columns of U
     recipe = recipe.of_pupil(recipe.teaching_of(len(training.names)).passes)
     start = linear_part(committee, training, words)
     return learn(taught.examples, validation, words, recipe, network="pupil", start=start)
@@ -99,12 +96,12 @@ def teachers(
     vocabulary: Vocabulary,
     recipe: Recipe,
     learn: Learn = train,
-    run: Callable[[Callable[[int], Teacher], Sequence[int]], Iterable[Teacher]] = side_by_side,
+    one_takes_all: bool = False,
 ) -> list[Teacher]:
     """The networks of the committee, trained on the labels from different seeds.
 
-    `learn` is `train` with its device, ranks and so on. `run` has it done for the number of each:
-    side by side, or by `map` where one network takes all there is, a GPU or several ranks.
+    `learn` is `train` with its device, ranks and so on. They are trained side by side, or one after
+    the other where one takes all there is, a GPU or several ranks.
 
     Raises:
         ValueError: as `train`.
@@ -121,6 +118,7 @@ def teachers(
         )
         return Teacher(as_classifier(trained), backwards=way == 1)
 
+    run = map if one_takes_all else side_by_side
     return list(run(teacher, range(teaching.teachers)))
 
 

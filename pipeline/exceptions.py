@@ -28,13 +28,12 @@ def telling_grams(
         exceptions, order=vocabulary.order, marks=vocabulary.marks, min_count=1
     )
     often = occurrences(candidates, training).sum(axis=1)
-    readable = {gram for gram in vocabulary.grams if len(gram) == 1}
     new: dict[str, None] = {}
     for ids in candidates.encode(exceptions).ids:
         own = [
             (often[i], -len(gram), gram)
             for i in np.unique(ids[ids >= candidates.first_gram]).tolist()
-            if len(gram := candidates.features[i]) > 1 and readable.issuperset(gram)
+            if len(gram := candidates.features[i]) > 1 and not gram.translate(vocabulary.learned)
         ]
         new |= dict.fromkeys(gram for *_, gram in sorted(own)[:EACH])
     known = set(vocabulary.grams)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -25,6 +25,8 @@ SILENCE = timedelta(minutes=5)
 """After so long without a word from another rank, training ends."""
 PREPARATION = timedelta(days=7)
 """So long the others wait for rank 0 to have the data ready. If it dies, torchrun ends them."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,19 +50,18 @@ class Ranks:
         sums = flat.split([tensor.numel() for tensor in tensors])
         return [part.view_as(tensor) for part, tensor in zip(sums, tensors, strict=True)]
 
-    def agree(self, values: Sequence[float]) -> list[float]:
+    def agree(self, said: T) -> T:
         """What rank 0 says, so that none decides otherwise for a rounding error.
 
         Raises:
             ValueError: as `sum`.
         """
         if self.count == 1:
-            return list(values)
-        on = "cuda" if dist.get_backend() == "nccl" else "cpu"
-        said = torch.tensor(values, dtype=torch.float64, device=on)
+            return said
+        box = [said]
         with _explained(self):
-            dist.broadcast(said, 0)
-        return [float(value) for value in said.tolist()]
+            dist.broadcast_object_list(box, 0)
+        return box[0]
 
 
 ALONE = Ranks(0, 1)
