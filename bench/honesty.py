@@ -4,6 +4,7 @@ The threshold of familiarity comes from real validation names alone, so no noise
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from pipeline.table import NameTable
 NOISE = 1000  # strings of each kind
 HALVES = 100
 DRAWS = 100
+FREQUENT = 2000
 COVERAGES = (0.8, 0.9, 0.95)
 BY_HAND = ("xqzv", "qwerty", "asdfgh", "zzzzz", "aaaaaaa", "12ab", "qwertz", "lkjhgf", "xxxx")
 
@@ -44,6 +46,7 @@ def measure(model: Path, split: Path) -> Iterator[Table]:
     yield verdicts(classifier, calibration, test)
     yield calibration_floor(classifier, test)
     yield worlds(classifier, test)
+    yield remembered(classifier, sides["train"])
 
 
 def flagged_names(classifier: Classifier, calibration: Calibration, names: Sequence[str]) -> Table:
@@ -205,6 +208,28 @@ def worlds(classifier: Classifier, test: NameTable) -> Table:
         rows,
         "right: where languages are as frequent as in the test rows; evenly: where each is as\n"
         "frequent as the others, the mean of their recalls, of which the least is the last column",
+    )
+
+
+def remembered(classifier: Classifier, training: NameTable) -> Table:
+    """How many training names have one of their own languages for a first answer."""
+    records: Counter[str] = Counter()
+    for name, count in zip(training.name, training.count.tolist(), strict=True):
+        records[name] += count
+    names = [name for name, _ in records.most_common()]
+    first = classifier.probabilities(names).argmax(axis=1).tolist()
+    labels = set(zip(training.name, training.language, strict=True))
+    own = [
+        (name, classifier.languages[c].code) in labels for name, c in zip(names, first, strict=True)
+    ]
+    rows: list[dict[str, str | float]] = [
+        {"training names": which, "names": len(part), "own": float(np.mean(part))}
+        for which, part in (("all", own), ("of the most records", own[:FREQUENT]))
+    ]
+    return Table(
+        "Training names whose first answer is a language of their own",
+        {"training names": "", "names": "d", "own": ".1%"},
+        rows,
     )
 
 

@@ -51,13 +51,11 @@ def pairs(article: str | None) -> Iterator[tuple[str, Sides]]:
     yield "Trained on Faker's names, tested on mimesis'", part(faker, mimesis)
     yield "Trained on mimesis' names, tested on Faker's", part(mimesis, faker)
     if article:
-        yield (
-            "Trained on the embedded names, tested on the article's",
-            part(embedded, read(article)),
-        )
+        judged = read(article)
+        yield "Trained on the embedded names, tested on the article's", part(embedded, judged)
         yield (
             "Trained on the embedded names, tested on those of them that the article has",
-            part(embedded, read(article), known=True),
+            part(embedded, judged, known=True),
         )
 
 

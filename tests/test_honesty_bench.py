@@ -29,11 +29,17 @@ def test_noise_is_called_unknown_more_often_than_names(tables: dict[str, Table])
 
 def test_every_share_is_one(tables: dict[str, Table]) -> None:
     counted = {"names", "strings", "size", "rows"}
-    assert len(tables) == 7
+    assert len(tables) == 8
     for measured in tables.values():
         for row in measured.rows:
             for heading, value in row.items():
                 assert isinstance(value, str) or heading in counted or 0 <= value <= 1
+
+
+def test_training_names_are_remembered(tables: dict[str, Table]) -> None:
+    every, frequent = tables["Training"].rows
+    assert every["names"] == frequent["names"] == sum(len(names.split()) for names in SEEN.values())
+    assert float(every["own"]) > 0.8
 
 
 def test_what_a_prior_finds(tables: dict[str, Table]) -> None:
