@@ -70,7 +70,7 @@ class FiredGram(TypedDict):
 
 
 class TraceStep(TypedDict):
-    """What the model believed after one symbol of the normalised name, or a mark."""
+    """What the model believed after one symbol of the normalised name."""
 
     symbol: str
     grams: list[FiredGram]
